@@ -37,6 +37,9 @@ struct fault {
  * write `return fault_set(f, FAULT_INVALID, "name", "...")`. */
 int fault_set(struct fault *f, enum fault_kind kind, const char *field, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* The commonest one: "FIELD: text". */
+#define fault_invalid(f, field, text, ...)                                                         \
+	fault_set((f), FAULT_INVALID, (field), "%s: " text, (field), ##__VA_ARGS__)
 int fault_errno(enum fault_kind kind);
 const char *fault_kind_name(enum fault_kind kind); /* "invalid", "conflict", ...: stable, in the API */
 

@@ -32,6 +32,7 @@ enum origin { ORIGIN_OPERATOR, ORIGIN_UPNP, ORIGIN_NATPMP, ORIGIN_PCP, ORIGIN_RT
 #define MAPPING_OWNER_MAX   64
 #define MAPPING_NOTES_MAX   4096
 #define MAPPING_REMOTES_MAX 64
+#define MAPPING_LIMIT_MAX   1000000 /* of max_connections and rate */
 
 struct port_range {
 	uint16_t first, last; /* inclusive; {0, 0} as an external range asks for any port ("auto") */
