@@ -27,7 +27,7 @@
 #define CONFIG_PERMITS_MAX  64
 #define CONFIG_DIR_MAX	    96	/* with its NUL; leaves room for file names in a sun_path */
 #define CONFIG_SOCKET_MAX   108 /* sizeof(sun_path) */
-#define CONFIG_FRIENDLY_MAX 65	/* UPnP Device Architecture: friendlyName below 64 characters */
+#define CONFIG_FRIENDLY_MAX 64	/* UPnP Device Architecture: friendlyName below 64 characters */
 
 enum plane_choice { PLANE_AUTO, PLANE_NFT, PLANE_MEMORY };
 enum fast_path { FAST_PATH_AUTO, FAST_PATH_OFF, FAST_PATH_TC, FAST_PATH_XDP };
