@@ -143,8 +143,8 @@ static size_t distance(const char *a, const char *b)
 	return row[width];
 }
 
-/* The key that was probably meant: nearest by its name, then by its section. NULL where none is
- * near. */
+/* The key that was probably meant: nearest by its name (people seldom err in the first letter),
+ * then by its section. NULL where none is near. */
 static const struct key *nearest_key(const char *section, const char *name)
 {
 	const struct key *best = NULL;
@@ -155,6 +155,7 @@ static const struct key *nearest_key(const char *section, const char *name)
 
 		if (far > 1 + strlen(keys[i].name) / 4)
 			continue;
+		far = 2 * far + (tolower((unsigned char)*name) != *keys[i].name);
 		far = far * NAME_MAX_CHARS + distance(section, keys[i].section);
 		if (far < least) {
 			least = far;

@@ -312,7 +312,7 @@ static const struct {
 	{ "plane = nft\n", ":1: plane: unknown key; did you mean plane in [gateway]?" },
 	{ "[gateway]\n= nft\n", ":2: gateway.: unknown key; portwright.conf(5) lists them" },
 	{ "[gatway]\n", ":1: [gatway]: unknown section; did you mean [gateway]?" },
-	{ "[]\n", ":1: []: unknown section; did you mean [igd]?" },
+	{ "[]\n", ":1: []: unknown section; did you mean [api]?" },
 	{ "[" X100 "]\n", NULL },
 
 	/* form */
