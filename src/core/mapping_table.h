@@ -12,8 +12,8 @@
  * The table also decides who holds an internal endpoint's *source*: outbound packets of a mapped
  * endpoint leave from the mapped external port, and where several mappings lead to one endpoint
  * (8888 and 8080 to one camera) only one of them can be that port. The first to come holds it; when it
- * goes, the lowest id waiting follows. Each such hand-over is written down as a source_move for the
- * plane.
+ * goes, those waiting follow by lowest internal port, then by lowest id. Each such hand-over is
+ * written down as a source_move for the plane.
  */
 #ifndef PORTWRIGHT_CORE_MAPPING_TABLE_H
 #define PORTWRIGHT_CORE_MAPPING_TABLE_H
@@ -42,7 +42,8 @@ size_t mapping_table_count(const struct mapping_table *t);
 /*
  * The one change there is: `before` (in the table, or NULL) leaves and `after` (or NULL) comes, with
  * conflicts already excluded by the caller. The table takes a reference to `after` and drops its own
- * to `before`. Hand-overs of sources are appended to *moves (which may be NULL: nobody asks).
+ * to `before`. Hand-overs of sources are appended to *moves (which may be NULL: nobody asks);
+ * they name `before` too, so the caller keeps a reference to it while they are used.
  * 0, or -ENOMEM with the table as it was.
  */
 int mapping_table_replace(struct mapping_table *t, struct mapping *before, struct mapping *after,
