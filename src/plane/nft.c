@@ -26,6 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* uthash would end the process when out of memory; so it leaves hh.tbl NULL instead. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* Above this many elements the watch is paused while a batch takes effect. */
@@ -202,6 +205,7 @@ static int put_net_changes(struct nft_batch *b, const struct plane_batch *batch)
 			net->id = id;
 			net->before = c->before;
 			HASH_ADD(hh, by_id, id, sizeof(id), net);
+			err = net->hh.tbl ? 0 : -ENOMEM;
 		}
 		net->after = c->after;
 	}
@@ -248,6 +252,7 @@ static int put_moves(struct nft_batch *b, const struct plane_batch *batch)
 		if (!net) {
 			net = &pool[i];
 			HASH_ADD(hh, by_key, key, sizeof(net->key), net);
+			err = net->hh.tbl ? 0 : -ENOMEM;
 		}
 		net->balance += m->held ? 1 : -1;
 	}
