@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A reading is always whole. Keeping a picture up to date message by message looks cheaper, but the
- * kernel does not tell everything: IPv4 routes that go because their link went down or their
- * address was deleted vanish without an RTM_DELROUTE. So news only ring the bell
- * (topology_is_news), and the dumps say what is so. The bell is choosy, because some news come all
- * the time: a routing daemon's routes, the refreshed lifetimes of IPv6 addresses, a wireless link's
- * statistics.
+ * kernel does not tell everything: IPv4 routes that go because their link went down or lost its last
+ * address vanish without an RTM_DELROUTE. So news only ring the bell (topology_is_news), and the
+ * dumps say what is so. The bell is choosy, because some news come all the time: a routing daemon's
+ * routes, the refreshed lifetimes of IPv6 addresses, a wireless link's statistics.
  */
 #include "plane/topology.h"
 
