@@ -24,6 +24,8 @@ struct held {
 
 struct comparison {
 	struct held held;
+	const struct site *site;
+	const struct mapping_table *table;
 	struct nft_batch *batch;
 	struct reconcile_report report;
 };
@@ -90,15 +92,38 @@ static int want(void *arg, const struct nft_element *e)
 	return c->batch->error;
 }
 
-static int want_mapping(void *arg, struct mapping *m)
+/* Non-zero for an element that was not dumped. */
+static int is_missing(void *arg, const struct nft_element *e)
 {
-	int err = nft_mapping_elements(&m->spec, want, arg);
+	const struct comparison *c = arg;
 
-	for (uint8_t p = PROTOCOL_TCP; err == 0 && p <= PROTOCOL_UDP; p <<= 1) {
+	return c->held.capacity == 0 || !find(&c->held, e)->used;
+}
+
+/* Walks all that should be there. */
+struct wanted {
+	nft_element_visit visit;
+	void *arg;
+};
+
+static int each_of_mapping(void *arg, struct mapping *m)
+{
+	const struct wanted *w = arg;
+	int ret = nft_mapping_elements(&m->spec, w->visit, w->arg);
+
+	for (uint8_t p = PROTOCOL_TCP; ret == 0 && p <= PROTOCOL_UDP; p <<= 1) {
 		if (mapping_holds_source(m, p))
-			err = nft_source_elements(&m->spec, p, want, arg);
+			ret = nft_source_elements(&m->spec, p, w->visit, w->arg);
 	}
-	return err;
+	return ret;
+}
+
+static int each_wanted(struct comparison *c, nft_element_visit visit)
+{
+	struct wanted w = { visit, c };
+	int ret = nft_site_elements(c->site, visit, c);
+
+	return ret ? ret : mapping_table_each(c->table, each_of_mapping, &w);
 }
 
 static int dump_all(struct nft_link *l, struct held *h)
@@ -117,22 +142,40 @@ static int dump_all(struct nft_link *l, struct held *h)
 	return err;
 }
 
+static int dump_surely(struct nft_link *l, struct comparison *c)
+{
+	size_t before;
+	int err;
+
+	do {
+		before = c->held.n;
+		err = dump_all(l, &c->held);
+	} while (err == 0 && c->held.n > before && each_wanted(c, is_missing));
+	return err;
+}
+
+static void put_strangers(struct comparison *c)
+{
+	for (size_t i = 0; i < c->held.capacity; i++) {
+		const struct slot *slot = &c->held.slots[i];
+
+		if (slot->used && !slot->wanted) {
+			nft_batch_delete(c->batch, &slot->element);
+			c->report.removed++;
+		}
+	}
+}
+
 int nft_reconcile(struct nft_link *l, const struct site *site, const struct mapping_table *table,
 		  struct nft_batch *b, struct reconcile_report *ret)
 {
-	struct comparison c = { .batch = b };
-	int err = dump_all(l, &c.held);
+	struct comparison c = { .site = site, .table = table, .batch = b };
+	int err = dump_surely(l, &c);
 
 	if (err == 0)
-		err = nft_site_elements(site, want, &c);
+		err = each_wanted(&c, want);
 	if (err == 0)
-		err = mapping_table_each(table, want_mapping, &c);
-	for (size_t i = 0; err == 0 && i < c.held.capacity; i++) {
-		if (c.held.slots[i].used && !c.held.slots[i].wanted) {
-			nft_batch_delete(b, &c.held.slots[i].element);
-			c.report.removed++;
-		}
-	}
+		put_strangers(&c);
 	free(c.held.slots);
 	if (err == 0)
 		err = b->error;
