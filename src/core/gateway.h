@@ -5,9 +5,9 @@
  *     submit -> validate -> place -> [end of turn] persist -> program -> announce -> done
  *
  * A transaction is a list of operations that happen together or not at all. Validation and placing
- * happen at once, against the table as the requests before it left it; what was placed waits for the
- * end of the loop's turn, where all waiting transactions share one durable write and one batch of
- * the plane. `done` means durable and programmed. When the write fails all of them are undone in
+ * happen at once, against the table as the requests before it left it; what was placed waits for
+ * the end of the loop's turn, where all waiting transactions share one durable write and one batch
+ * of the plane. `done` means durable and programmed. When the write fails all of them are undone in
  * reverse; when the plane refuses the batch, each transaction is tried by itself, so that one
  * culprit does not take the others down.
  *
@@ -30,7 +30,7 @@ struct gateway_config {
 	struct store *store;
 	struct occupancy *occupancy; /* may be NULL */
 	/* Called when there is something to be done at the end of this turn (once until
-	 * gateway_turn() ran). */
+	 * gateway_turn() ran). It takes note and does not call the gateway. May be NULL. */
 	void (*need_turn)(void *arg);
 	void *need_turn_arg;
 };
@@ -45,29 +45,32 @@ enum gateway_verb { GATEWAY_ADD, GATEWAY_CHANGE, GATEWAY_DELETE };
 
 struct gateway_operation {
 	enum gateway_verb verb;
-	uint32_t id;               /* change, delete */
-	uint32_t version;          /* change, delete: refuse with FAULT_STALE unless current; 0: any */
-	struct mapping_spec spec;  /* add, change: all of it; borrowed until submit returns */
+	uint32_t id;	  /* change, delete */
+	uint32_t version; /* change, delete: refuse with FAULT_STALE unless current; 0: any */
+	struct mapping_spec spec; /* add, change: all of it; borrowed until submit returns */
 };
 
 struct gateway_result {
-	const struct fault *fault; /* NULL where done */
-	size_t culprit;            /* index of the operation that failed */
+	const struct fault *fault;	 /* NULL where done */
+	size_t culprit;			 /* index of the operation that failed */
 	struct mapping *const *mappings; /* one for each operation: as it is now, or was (delete) */
 	size_t n;
 };
 typedef void (*gateway_done)(void *arg, const struct gateway_result *result);
 
-/* Loads the store and reconciles the plane: after 0 the kernel holds what the store says. On failure
- * *f says why. */
-int gateway_open(const struct gateway_config *config, const struct site *site,
-		 struct gateway **ret, struct fault *f);
-void gateway_close(struct gateway *g); /* mappings stay in force */
+/* Loads the store and reconciles the plane: after 0 the kernel holds what the store says. On
+ * failure *f says why. */
+int gateway_open(const struct gateway_config *config, const struct site *site, struct gateway **ret,
+		 struct fault *f);
+/* Mappings stay in force. Whoever still waits is told that Portwright ended; call gateway_turn()
+ * first to spare them that. Not from within a callback of the gateway's. While the store still has
+ * a write in hand g lives on by itself until that completes. */
+void gateway_close(struct gateway *g);
 
 /* `done` is called exactly once, perhaps before this returns (a refusal). */
 void gateway_submit(struct gateway *g, const struct caller *who,
-		    const struct gateway_operation *operations, size_t n,
-		    gateway_done done, void *arg);
+		    const struct gateway_operation *operations, size_t n, gateway_done done,
+		    void *arg);
 
 /* The end of a loop turn: persists and programs all that waits. */
 void gateway_turn(struct gateway *g);
@@ -88,14 +91,21 @@ struct plane *gateway_plane(const struct gateway *g);
 int gateway_refresh_counters(struct gateway *g, clock_ms max_age);
 
 /* Events, in the order they came into force. */
-enum event_kind { EVENT_ADDED, EVENT_CHANGED, EVENT_DELETED, EVENT_EXPIRED, EVENT_SITE, EVENT_HEALED };
+enum event_kind {
+	EVENT_ADDED,
+	EVENT_CHANGED,
+	EVENT_DELETED,
+	EVENT_EXPIRED,
+	EVENT_SITE,
+	EVENT_HEALED
+};
 struct event {
 	enum event_kind kind;
-	uint64_t number;                       /* rises by one; never repeats within a run */
+	uint64_t number; /* rises by one; never repeats within a run */
 	wall_s at;
-	const struct mapping *before, *after;  /* of a mapping's event */
-	const char *who;                       /* the caller's owner; "portwright" for its own doing */
-	const char *text;                      /* of the others: one line */
+	const struct mapping *before, *after; /* of a mapping's event */
+	const char *who;  /* the caller's owner; "portwright" for its own doing */
+	const char *text; /* of the others: one line */
 };
 const char *event_kind_name(enum event_kind kind);
 
@@ -107,9 +117,10 @@ void gateway_subscribe(struct gateway *g, struct subscriber *s); /* s stays the 
 void gateway_unsubscribe(struct gateway *g, struct subscriber *s);
 
 /*
- * Picks an external port for s (whose external range is {0, 0} or taken) as wide as its internal range:
- * the internal port's own number where free, else the next one up of the same parity, from 1024 on,
- * turning round at 65535. 0 with *ret, or -EADDRNOTAVAIL.
+ * Picks an external port for s as wide as its internal range. Where s asks for any ({0, 0}): the
+ * internal port's own number where free, else the next one up of the same parity, else any. Where s
+ * asks for a certain one: the next one up from that. port_allocator.h tells the whole of it. 0 with
+ * *ret, -EADDRNOTAVAIL, or what the occupancy failed with.
  */
 int gateway_propose(const struct gateway *g, const struct mapping_spec *s, uint32_t except,
 		    struct port_range *ret);
