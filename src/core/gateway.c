@@ -298,6 +298,15 @@ struct plane *gateway_plane(const struct gateway *g)
 	return g->config.plane;
 }
 
+const char *gateway_trouble(const struct gateway *g)
+{
+	if (g->heal_due)
+		return "what is in force may differ from the mappings: mending failed, see the log";
+	if (g->owed.n_changes)
+		return "the store keeps changes that were refused: it cannot be written, see the log";
+	return NULL;
+}
+
 static int zero_counters(void *arg, struct mapping *m)
 {
 	m->counters = (struct mapping_counters){ 0 };

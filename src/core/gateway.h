@@ -87,6 +87,8 @@ void gateway_expire(struct gateway *g);
 const struct mapping_table *gateway_table(const struct gateway *g);
 const struct site *gateway_site(const struct gateway *g);
 struct plane *gateway_plane(const struct gateway *g);
+/* What the store or the plane could not do and is being tried again, one line; NULL: all is well. */
+const char *gateway_trouble(const struct gateway *g);
 /* Refreshes the counters of all mappings, at most once in `max_age` ms. */
 int gateway_refresh_counters(struct gateway *g, clock_ms max_age);
 

@@ -79,25 +79,31 @@ static json_t *flows_of(struct api *api)
 	return json_integer(n);
 }
 
+/* clang-format off */
 void api_status(struct api *api, struct http_request *r)
 {
 	const struct site *site = gateway_site(api->gateway);
-	json_t *problems = problems_of(api);
+	json_t *problems;
 
 	gateway_turn(api->gateway);
-	api_answer_json(
-		r, 200,
-		json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:I, s:s}",
-			  "version", PORTWRIGHT_VERSION, "plane",
-			  gateway_plane(api->gateway)->ops->name, "healthy",
-			  json_array_size(problems) == 0, "problems", problems, "uplinks",
-			  links_of(site, LINK_UPLINK), "lans", links_of(site, LINK_LAN),
-			  "external_addrs", externals_of(site), "firewall", site->firewall,
-			  "hairpin", site->hairpin, "mappings",
-			  counts_of(gateway_table(api->gateway)), "flows", flows_of(api), "uptime",
-			  (json_int_t)((clock_now() - api->started) / 1000), "state_dir",
-			  api->config.state_dir));
+	problems = problems_of(api);
+	api_answer_json(r, 200, json_pack(
+		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:I, s:s}",
+		"version", PORTWRIGHT_VERSION,
+		"plane", gateway_plane(api->gateway)->ops->name,
+		"healthy", json_array_size(problems) == 0,
+		"problems", problems,
+		"uplinks", links_of(site, LINK_UPLINK),
+		"lans", links_of(site, LINK_LAN),
+		"external_addrs", externals_of(site),
+		"firewall", site->firewall,
+		"hairpin", site->hairpin,
+		"mappings", counts_of(gateway_table(api->gateway)),
+		"flows", flows_of(api),
+		"uptime", (json_int_t)((clock_now() - api->started) / 1000),
+		"state_dir", api->config.state_dir));
 }
+/* clang-format on */
 
 struct flow_list {
 	struct text *body;
@@ -113,20 +119,25 @@ static int write_flow(void *arg, const struct flow *flow)
 	if (list->n == FLOWS_MAX)
 		return 1;
 	text_puts(list->body, list->n++ ? ",\n" : "\n");
-	text_json_take(
-		list->body,
-		json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:s, "
-			  "s:I}",
-			  "mapping", format_mapping_id(flow->mapping->id, id), "protocol",
-			  protocol_name(flow->protocol), "remote_addr",
-			  format_addr(&flow->remote, remote), "remote_port", flow->remote_port,
-			  "external_addr", format_addr(&flow->external, external), "external_port",
-			  flow->external_port, "internal_client",
-			  format_addr(&flow->client, client), "internal_port", flow->client_port,
-			  "from_lan", flow->from_lan, "packets_in", (json_int_t)flow->packets_in,
-			  "bytes_in", (json_int_t)flow->bytes_in, "packets_out",
-			  (json_int_t)flow->packets_out, "bytes_out", (json_int_t)flow->bytes_out,
-			  "state", flow->state, "expires", (json_int_t)flow->expires));
+	/* clang-format off */
+	text_json_take(list->body, json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:s, s:I}",
+		"mapping", format_mapping_id(flow->mapping->id, id),
+		"protocol", protocol_name(flow->protocol),
+		"remote_addr", format_addr(&flow->remote, remote),
+		"remote_port", flow->remote_port,
+		"external_addr", format_addr(&flow->external, external),
+		"external_port", flow->external_port,
+		"internal_client", format_addr(&flow->client, client),
+		"internal_port", flow->client_port,
+		"from_lan", flow->from_lan,
+		"packets_in", (json_int_t)flow->packets_in,
+		"bytes_in", (json_int_t)flow->bytes_in,
+		"packets_out", (json_int_t)flow->packets_out,
+		"bytes_out", (json_int_t)flow->bytes_out,
+		"state", flow->state,
+		"expires", (json_int_t)flow->expires));
+	/* clang-format on */
 	return 0;
 }
 

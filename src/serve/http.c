@@ -150,45 +150,62 @@ static void on_log(void *cls, const char *format, va_list ap)
 		  format_printable(printable, sizeof(printable), slice_trim(slice_of(line))));
 }
 
-/* 0 where nobody answers at the address; what an earlier daemon left there is gone then. */
-static int clear_address(const struct sockaddr_un *address, struct fault *f)
+static int write_address(const char *path, struct sockaddr_un *ret, struct fault *f)
 {
-	struct stat st;
-	int fd, r;
+	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(ret->sun_path))
+		return fault_set(f, FAULT_INVALID, "",
+				 "api.socket = %s: expected at most %zu bytes", path,
+				 sizeof(ret->sun_path) - 1);
+	memcpy(ret->sun_path, path, strlen(path) + 1);
+	return 0;
+}
 
-	if (lstat(address->sun_path, &st) < 0)
+/* Does anyone answer there? A full backlog is an answer too. */
+static bool is_served(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool served;
+
+	if (fd < 0)
+		return false;
+	served = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		 errno == EAGAIN;
+	close(fd);
+	return served;
+}
+
+int http_check_free(const char *path, struct fault *f)
+{
+	struct sockaddr_un address;
+	struct stat st;
+	int r = write_address(path, &address, f);
+
+	if (r < 0)
+		return r;
+	if (lstat(path, &st) < 0)
 		return 0; /* bind() will say what else is wrong */
 	if (!S_ISSOCK(st.st_mode))
 		return fault_set(f, FAULT_INVALID, "",
-				 "api.socket = %s: expected a socket or nothing at that place",
-				 address->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return fault_set(f, FAULT_MEMORY, "", "api: %s", strerror(errno));
-	r = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-	r = r < 0 ? -errno : 0;
-	close(fd);
-	if (r == 0 || r == -EAGAIN)
+				 "api.socket = %s: something else is there, expected a socket or "
+				 "nothing",
+				 path);
+	if (is_served(&address))
 		return fault_set(f, FAULT_CONFLICT, "",
-				 "api.socket = %s: another portwrightd serves it",
-				 address->sun_path);
-	unlink(address->sun_path);
+				 "api.socket = %s: another portwrightd is running there", path);
 	return 0;
 }
 
 static int listen_at(const char *path, int *ret, struct fault *f)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address;
 	int fd, r;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return fault_set(f, FAULT_INVALID, "",
-				 "api.socket = %s: expected at most %zu bytes", path,
-				 sizeof(address.sun_path) - 1);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	r = clear_address(&address, f);
+	r = http_check_free(path, f);
 	if (r < 0)
 		return r;
+	write_address(path, &address, f);
+	unlink(path); /* an earlier daemon's, whose end came too suddenly */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		goto fail;
@@ -208,25 +225,31 @@ fail:
 	return r;
 }
 
+/* clang-format off */
 static struct MHD_Daemon *start(struct http *h, int fd)
 {
 	return MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-		http_on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd,
-		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h,
-		MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		http_on_request, h,
+		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first, or it misses some */
+		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h,
+		MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_END);
 }
+/* clang-format on */
 
 int http_open(uv_loop_t *loop, const char *path, const struct http_service *service,
 	      struct http **ret, struct fault *f)
 {
 	const union MHD_DaemonInfo *info;
 	struct http *h;
-	int fd, r;
+	int fd = -1, r;
 
 	h = calloc(1, sizeof(*h));
 	if (!h)

@@ -44,8 +44,12 @@ struct http_service {
 	void *arg;
 };
 
-/* Where `path` names a socket that nobody serves any more it is replaced; anyone may connect to the
- * new one. 0, or a negative errno with *f. */
+/* 0 where http_open() could have `path`; a negative errno with *f where somebody serves it, or
+ * where it is no socket. */
+int http_check_free(const char *path, struct fault *f);
+
+/* A socket at `path` that nobody serves any more is replaced; anyone may connect to the new one. 0,
+ * or a negative errno with *f. */
 int http_open(uv_loop_t *loop, const char *path, const struct http_service *service,
 	      struct http **ret, struct fault *f);
 /* Delivers what was answered, ends all streams and takes the socket away. Every request must have
