@@ -185,10 +185,11 @@ int connection_check(struct connection *c, char *ret_why, size_t cap)
 		return r;
 	r = sqlite3_step(check);
 	if (r == SQLITE_ROW) {
-		struct slice said = slice_of((const char *)sqlite3_column_text(check, 0));
+		struct slice said = slice_of((const char *)sqlite3_column_text(check, 0)), line;
 
-		format_printable(ret_why, cap, said);
 		r = slice_eq(said, "ok") ? SQLITE_OK : SQLITE_CORRUPT;
+		while (slice_split(&said, '\n', &line)) /* a heading, then the finding */
+			format_printable(ret_why, cap, line);
 	}
 	sqlite3_finalize(check);
 	return r;
