@@ -83,43 +83,36 @@ int ask_get(struct cli *cli, const char *path, json_t **ret)
 	return status;
 }
 
-/* "/api/v1/flows?limit=10000&mapping=m7&after=m200" */
-static char *page_path(struct cli *cli, const char *path, const char *query, const char *after)
+/* The page that begins behind the mapping `after`; "" asks for the first. */
+static int ask_page(struct cli *cli, const char *after, json_t **ret)
 {
-	char *base, *whole;
+	char base[80], *path;
+	int status;
 
-	if (asprintf(&base, "%s?limit=%d%s%s%s", path, PAGE, *query ? "&" : "", query,
-		     *after ? "&after=" : "") < 0)
-		must(NULL);
-	whole = must(client_path(cli->client, base, after));
-	free(base);
-	return whole;
+	snprintf(base, sizeof(base), "/api/v1/mappings?limit=%d%s", PAGE, *after ? "&after=" : "");
+	path = must(client_path(cli->client, base, after));
+	status = ask_get(cli, path, ret);
+	free(path);
+	return status;
 }
 
-int ask_pages(struct cli *cli, const char *path, const char *query, const char *key,
-	      bool (*visit)(void *arg, const json_t *element), void *arg)
+int ask_all_mappings(struct cli *cli, bool (*visit)(void *arg, const json_t *mapping), void *arg)
 {
-	char *next = must(strdup(""));
-	bool more;
+	char *after = must(strdup(""));
+	bool more = true;
+	int status;
 
 	do {
-		char *page = page_path(cli, path, query, next);
-		json_t *answer, *element;
+		json_t *answer, *mapping;
 		size_t i;
-		int status = ask_get(cli, page, &answer);
 
-		free(page);
-		if (status) {
-			free(next);
-			return status;
-		}
-		more = true;
-		json_array_foreach(json_object_get(answer, key), i, element)
-			more = more && visit(arg, element);
-		free(next);
-		next = must(strdup(text_of(answer, "next")));
+		status = ask_page(cli, after, &answer);
+		json_array_foreach(json_object_get(answer, "mappings"), i, mapping)
+			more = more && visit(arg, mapping);
+		free(after);
+		after = must(strdup(text_of(answer, "next")));
 		json_decref(answer);
-	} while (more && *next);
-	free(next);
-	return EXIT_DONE;
+	} while (!status && more && *after);
+	free(after);
+	return status;
 }

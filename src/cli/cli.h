@@ -62,10 +62,8 @@ int complain_refused(json_t *problem, const char *hint);
 /* ask() of a GET, complaints included. */
 int ask_get(struct cli *cli, const char *path, json_t **ret);
 
-/* Goes through all pages of the list `key` at `path`, calling `visit` for every element, until it
- * returns false. `query` is "" or "mapping=m7". */
-int ask_pages(struct cli *cli, const char *path, const char *query, const char *key,
-	      bool (*visit)(void *arg, const json_t *element), void *arg);
+/* All mappings, page by page; `visit` returns false to stop. Complaints included. */
+int ask_all_mappings(struct cli *cli, bool (*visit)(void *arg, const json_t *mapping), void *arg);
 
 /* Complains of a fault in the words given on the command line. */
 int complain_usage(const struct fault *f);

@@ -25,6 +25,7 @@ struct sink {
 	size_t capacity;
 	bool (*take)(void *arg, struct slice piece); /* NULL: all of it is kept in the reply */
 	void *arg;
+	struct curl_slist *headers; /* of the request; NULL: none of our own */
 };
 
 struct client *client_new(const char *socket)
@@ -121,6 +122,7 @@ static int describe(struct client *c, CURLcode code)
 	case CURLE_OK:
 		return 0;
 	case CURLE_WRITE_ERROR:
+	case CURLE_OUT_OF_MEMORY:
 		snprintf(c->error, sizeof(c->error), "out of memory");
 		return -ENOMEM;
 	case CURLE_OPERATION_TIMEDOUT:
@@ -170,8 +172,8 @@ static CURLcode prepare(struct client *c, const char *method, const char *url, s
 	if (body.at) {
 		curl_easy_setopt(h, CURLOPT_POSTFIELDS, body.at);
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
-		curl_easy_setopt(h, CURLOPT_HTTPHEADER, c->json_headers);
 	}
+	curl_easy_setopt(h, CURLOPT_HTTPHEADER, sink->headers);
 	return code;
 }
 
@@ -208,15 +210,25 @@ static int exchange(struct client *c, const char *method, const char *path, stru
 int client_send(struct client *c, const char *method, const char *path, struct slice body,
 		struct reply *ret)
 {
-	struct sink sink = { .reply = ret };
+	struct sink sink = { .reply = ret, .headers = body.at ? c->json_headers : NULL };
 
 	return exchange(c, method, path, body, &sink);
 }
 
-int client_stream(struct client *c, const char *path, bool (*take)(void *arg, struct slice piece),
-		  void *arg, struct reply *ret)
+int client_stream(struct client *c, const char *path, const char *last_id,
+		  bool (*take)(void *arg, struct slice piece), void *arg, struct reply *ret)
 {
 	struct sink sink = { .reply = ret, .take = take, .arg = arg };
+	char header[64];
+	int error;
 
-	return exchange(c, "GET", path, (struct slice){ 0 }, &sink);
+	if (last_id) {
+		snprintf(header, sizeof(header), "Last-Event-ID: %s", last_id);
+		sink.headers = curl_slist_append(NULL, header);
+		if (!sink.headers)
+			return describe(c, CURLE_OUT_OF_MEMORY);
+	}
+	error = exchange(c, "GET", path, (struct slice){ 0 }, &sink);
+	curl_slist_free_all(sink.headers);
+	return error;
 }

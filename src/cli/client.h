@@ -36,11 +36,11 @@ void reply_free(struct reply *r);
 int client_send(struct client *c, const char *method, const char *path, struct slice body,
 		struct reply *ret);
 
-/* GET of an endless reply: `take` is given its pieces as they come and returns false to stop.
- * Returns as client_send() does; *ret holds the status, and the text where the status was not 200.
- */
-int client_stream(struct client *c, const char *path, bool (*take)(void *arg, struct slice piece),
-		  void *arg, struct reply *ret);
+/* GET of an event stream, from behind the event `last_id` (NULL: from now on): `take` is given its
+ * pieces as they come and returns false to stop. Returns as client_send() does; *ret holds the
+ * status, and the text where the status was not 200. */
+int client_stream(struct client *c, const char *path, const char *last_id,
+		  bool (*take)(void *arg, struct slice piece), void *arg, struct reply *ret);
 
 /* The last failure, as a sentence: "cannot reach portwrightd at ...". */
 const char *client_error(const struct client *c);

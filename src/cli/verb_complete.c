@@ -58,7 +58,7 @@ static int run_complete(struct cli *cli, const struct options *options)
 	struct candidates c = { cli->out.to, begin };
 
 	if (!strcmp(what, "ids"))
-		return ask_pages(cli, "/api/v1/mappings", "", "mappings", visit_id, &c);
+		return ask_all_mappings(cli, visit_id, &c);
 	if (!strcmp(what, "options"))
 		return offer_verb_options(&(struct candidates){ cli->out.to, "" }, begin);
 	if (!strcmp(what, "verbs")) {

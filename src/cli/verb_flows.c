@@ -40,12 +40,11 @@ static char *socket_of(const json_t *flow, const char *addr, const char *port,
 	return format_socket(text_of(flow, addr), number, buf);
 }
 
-static bool visit_row(void *arg, const json_t *flow)
+static void add_row(struct table *t, const json_t *flow)
 {
 	char socket[TUPLE_TEXT_MAX], count[COUNT_TEXT_MAX], span[SPAN_TEXT_MAX];
 	const char *state = text_of(flow, "state");
 	bool from_lan = json_is_true(json_object_get(flow, "from_lan"));
-	struct table *t = arg;
 
 	table_cell(t, COLOUR_BOLD, slice_of(text_of(flow, "mapping")));
 	table_cell(t, COLOUR_NONE, slice_of(socket_of(flow, "remote_addr", "remote_port", socket)));
@@ -60,44 +59,17 @@ static bool visit_row(void *arg, const json_t *flow)
 	table_cell(t, COLOUR_NONE, slice_of(format_bytes(number_of(flow, "bytes_in"), count)));
 	table_cell(t, COLOUR_NONE, slice_of(format_bytes(number_of(flow, "bytes_out"), count)));
 	table_cell(t, COLOUR_DIM, slice_of(format_span(number_of(flow, "expires"), span)));
-	return true;
 }
 
-static bool visit_json(void *arg, const json_t *flow)
-{
-	if (json_array_append(arg, (json_t *)flow))
-		must(NULL);
-	return true;
-}
-
-static int flows_json(struct cli *cli, const char *query, bool one_line)
-{
-	json_t *all = must(json_array());
-	json_t *answer = must(json_pack("{sO}", "flows", all));
-	int status = ask_pages(cli, "/api/v1/flows", query, "flows", visit_json, all);
-
-	if (!status && one_line)
-		output_json_line(&cli->out, answer, "\n");
-	else if (!status)
-		output_answer(&cli->out, answer, NULL);
-	json_decref(answer);
-	json_decref(all);
-	return status;
-}
-
-/* The table, and on the screen of --watch a line above it and one below. */
-static int flows_table(struct cli *cli, const char *query, bool screen)
+/* The table, and on the screen of --watch the time above it and what did not fit below. */
+static void print_flows(struct output *o, const json_t *answer, bool screen)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	int status = ask_pages(cli, "/api/v1/flows", query, "flows", visit_row, table);
-	struct output *o = &cli->out;
-	size_t most = SIZE_MAX;
 	char count[COUNT_TEXT_MAX], now[DATE_TEXT_MAX];
+	size_t most = SIZE_MAX, i;
+	const json_t *flow;
 
-	if (status) {
-		table_free(table);
-		return status;
-	}
+	json_array_foreach(json_object_get(answer, "flows"), i, flow) add_row(table, flow);
 	if (screen) {
 		output_measure(o);
 		most = o->height > 5 ? o->height - 4 : 1;
@@ -108,14 +80,16 @@ static int flows_table(struct cli *cli, const char *query, bool screen)
 	if (table_rows(table) > most)
 		fprintf(o->to, "... and %s more\n", format_count(table_rows(table) - most, count));
 	table_free(table);
-	return status;
 }
 
-static int flows_once(struct cli *cli, const char *query, bool watch)
+static void view_flows(struct output *o, const json_t *answer)
 {
-	if (cli->out.json)
-		return flows_json(cli, query, watch);
-	return flows_table(cli, query, watch && cli->out.terminal);
+	print_flows(o, answer, false);
+}
+
+static void view_screen(struct output *o, const json_t *answer)
+{
+	print_flows(o, answer, true);
 }
 
 /* SA_RESETHAND has put the signal's own effect back in place. */
@@ -148,42 +122,53 @@ static void guard_screen(void)
 	sigaction(SIGTSTP, &suspend, NULL);
 }
 
-static int watch(struct cli *cli, const char *query)
+/* Once a second, until somebody or something ends it. */
+static int watch(struct cli *cli, const char *path)
 {
-	bool screen = cli->out.terminal && !cli->out.json;
+	struct output *o = &cli->out;
+	bool screen = o->terminal && !o->json;
+	json_t *answer;
 	int status;
 
 	if (screen)
 		guard_screen();
-	for (;;) {
-		status = flows_once(cli, query, true);
-		if (!status && output_close(&cli->out)) /* nobody reads any more */
-			status = EXIT_REFUSED;
-		if (status)
-			break;
+	while (!(status = ask_get(cli, path, &answer))) {
+		if (o->json)
+			output_json_line(o, answer, "\n");
+		else
+			output_answer(o, answer, screen ? view_screen : view_flows);
+		json_decref(answer);
+		if (output_close(o))
+			break; /* main says why */
 		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
-		if (!screen && !cli->out.json)
-			fputc('\n', cli->out.to);
+		if (!screen && !o->json)
+			fputc('\n', o->to);
 	}
+	if (screen)
+		fputs(SCREEN_OFF, o->to);
 	return status;
 }
 
 static int run_flows(struct cli *cli, const struct options *options)
 {
+	const char *id = options->n_words ? options->words[0] : "";
 	struct fault fault;
-	char *query = must(strdup(""));
+	json_t *answer;
+	char *path;
 	int status;
 
-	if (options->n_words) {
-		if (check_id(options->words[0], &fault)) {
-			free(query);
-			return complain_usage(&fault);
-		}
-		free(query);
-		query = must(client_path(cli->client, "mapping=", options->words[0]));
+	if (*id && check_id(id, &fault))
+		return complain_usage(&fault);
+	path = must(client_path(cli->client, *id ? "/api/v1/flows?mapping=" : "/api/v1/flows", id));
+	if (option_is_given(options, 'w')) {
+		status = watch(cli, path);
+	} else {
+		status = ask_get(cli, path, &answer);
+		if (!status)
+			output_answer(&cli->out, answer, view_flows);
+		json_decref(answer);
 	}
-	status = option_is_given(options, 'w') ? watch(cli, query) : flows_once(cli, query, false);
-	free(query);
+	free(path);
 	return status;
 }
 

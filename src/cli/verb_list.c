@@ -32,7 +32,7 @@ static int list_json(struct cli *cli)
 	int status;
 
 	fputs("{\"mappings\": [", cli->out.to);
-	status = ask_pages(cli, "/api/v1/mappings", "", "mappings", visit_json, &list);
+	status = ask_all_mappings(cli, visit_json, &list);
 	if (!status)
 		fputs("\n], \"next\": null}\n", cli->out.to);
 	return status;
@@ -52,7 +52,7 @@ static int run_list(struct cli *cli, const struct options *options)
 	if (cli->out.json)
 		return list_json(cli);
 	table = list_table_new();
-	status = ask_pages(cli, "/api/v1/mappings", "", "mappings", visit_row, table);
+	status = ask_all_mappings(cli, visit_row, table);
 	if (!status)
 		table_print(table, &cli->out, SIZE_MAX);
 	table_free(table);

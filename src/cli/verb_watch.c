@@ -2,8 +2,9 @@
 /*
  * watch: one line for each event as it comes into force.
  *
- * The stream ends when the daemon does. Then we say so, try again until somebody listens, and say
- * that too: events in between are lost, and a reader has to know. Only the first attempt may fail.
+ * The stream ends when the daemon does. Then we say so, and try again until somebody listens. We
+ * tell the daemon which event we saw last; it goes on from there or, being another run, sends a
+ * "lost" event that says so. Only the first attempt may fail.
  */
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -18,8 +19,9 @@
 struct watching {
 	struct cli *cli;
 	struct event_stream stream;
-	int status; /* why it cannot go on */
-	bool lost;  /* the connection was; say so when it is back */
+	char last_id[24]; /* of the last event; "" before the first */
+	int status;	  /* why it cannot go on */
+	bool lost;	  /* the connection was; say so when it is back */
 };
 
 /* A value as a person would write it behind "KEY=". */
@@ -78,7 +80,7 @@ static enum colour colour_of(const char *kind)
 		enum colour colour;
 	} colours[] = {
 		{ "added", COLOUR_GOOD },  { "changed", COLOUR_WARN }, { "deleted", COLOUR_BAD },
-		{ "expired", COLOUR_BAD }, { "healed", COLOUR_WARN },
+		{ "expired", COLOUR_BAD }, { "healed", COLOUR_WARN },  { "lost", COLOUR_BAD },
 	};
 
 	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
@@ -124,16 +126,16 @@ static void on_event(void *arg, const struct stream_event *e)
 	struct watching *w = arg;
 	struct output *o = &w->cli->out;
 	json_t *event = json_loadb(e->data.at, e->data.len, 0, NULL);
-	char id[24];
 
 	if (!json_is_object(event)) {
 		json_decref(event);
 		complain(EXIT_REFUSED, "portwrightd sent an event that is not JSON");
 		return;
 	}
-	snprintf(id, sizeof(id), "%.*s", (int)(e->id.len < 20 ? e->id.len : 20), e->id.at);
+	if (e->id.len && e->id.len < sizeof(w->last_id))
+		format_printable(w->last_id, sizeof(w->last_id), e->id);
 	put(event, "event", must(json_stringn(e->kind.at, e->kind.len)));
-	put(event, "id", json_integer(strtoll(id, NULL, 10)));
+	put(event, "id", json_integer(strtoll(w->last_id, NULL, 10)));
 	if (o->json)
 		output_json_line(o, event, "\n");
 	else
@@ -147,7 +149,7 @@ static bool take(void *arg, struct slice piece)
 	int error;
 
 	if (w->lost)
-		complain(EXIT_DONE, "portwrightd is back; what happened meanwhile was not seen");
+		complain(EXIT_DONE, "portwrightd is back");
 	w->lost = false;
 	error = event_stream_feed(&w->stream, piece);
 	if (error)
@@ -164,7 +166,8 @@ static bool follow(struct watching *w, bool first)
 	int error;
 
 	w->stream = (struct event_stream){ .on_event = on_event, .arg = w };
-	error = client_stream(w->cli->client, "/api/v1/events", take, w, &reply);
+	error = client_stream(w->cli->client, "/api/v1/events", *w->last_id ? w->last_id : NULL,
+			      take, w, &reply);
 	event_stream_free(&w->stream);
 	if (!error && reply.status != 200) {
 		w->status = complain_refused(json_loadb(reply.text, reply.len, 0, NULL), NULL);
