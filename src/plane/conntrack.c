@@ -1,1 +1,327 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel has no index of flows by mapping, so ending some means walking its table. It is walked
+ * once for a batch, and the kernel is told to leave out what cannot matter: entries that were not
+ * translated (all that the LAN browses) and, where the changes are of one client, entries of
+ * others.
+ *
+ * Entries are deleted while the dump goes on, over a socket of their own, some hundred at a time:
+ * so memory stays small however many there are. A deletion can make the dump show a neighbour
+ * twice, never leave one out; deleting what is gone is no error.
+ */
+#include "plane/conntrack.h"
+
+#include "plane/ct_message.h"
+#include "plane/ending.h"
+#include "plane/netlink.h"
+
+#include <errno.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As much as one datagram of deletions takes: the errors that come back for it, should every one of
+ * them fail, still fit into the socket's receive buffer. */
+#define DELETIONS_SIZE 16384
+
+struct conntrack {
+	struct netlink dumps;
+	struct netlink deletions;
+};
+
+int conntrack_open(struct conntrack **ret, struct fault *f)
+{
+	char buf[CT_REQUEST_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct conntrack *ct = calloc(1, sizeof(*ct));
+	int r;
+
+	if (!ct)
+		return fault_set(f, FAULT_MEMORY, "", "out of memory");
+	r = netlink_open(&ct->dumps, NETLINK_NETFILTER, 0, 0);
+	if (!r)
+		r = netlink_open(&ct->deletions, NETLINK_NETFILTER, 0, 0);
+	if (!r)
+		r = netlink_ask(&ct->dumps, ct_put_probe(buf), NULL, NULL);
+	if (r < 0) {
+		conntrack_close(ct);
+		fault_set(f, FAULT_PLANE, "", "the kernel's connection tracking (ctnetlink): %s",
+			  strerror(-r));
+		return r;
+	}
+	*ret = ct;
+	return 0;
+}
+
+void conntrack_close(struct conntrack *ct)
+{
+	if (!ct)
+		return;
+	netlink_close(&ct->dumps);
+	netlink_close(&ct->deletions);
+	free(ct);
+}
+
+/*
+ * Ending flows.
+ */
+struct deletions {
+	struct netlink *nl;
+	struct nlmsghdr *last; /* in buf; NULL while that is empty */
+	size_t used;
+	size_t waiting, ended;
+	int error; /* the first that is not "gone already" */
+	char buf[DELETIONS_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+};
+
+/* Reads what the kernel says to the deletions sent up to `last`, the only one that is acknowledged
+ * when it went well. 0 where the acknowledgement is still to come, 1 at the end. */
+static int read_errors(struct deletions *d, const char *buf, int len)
+{
+	const struct nlmsghdr *m = (const struct nlmsghdr *)buf;
+	int end = 0;
+
+	for (; mnl_nlmsg_ok(m, len); m = mnl_nlmsg_next(m, &len)) {
+		const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
+
+		if (m->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(m) < sizeof(*e))
+			continue;
+		if (e->error)
+			d->waiting -= d->waiting > 0;
+		if (e->error && e->error != -ENOENT && !d->error)
+			d->error = e->error;
+		if (m->nlmsg_seq == d->nl->sequence)
+			end = 1;
+	}
+	return end;
+}
+
+/* Sends what waits and hears the kernel out. */
+static int exchange(struct deletions *d)
+{
+	char answer[NETLINK_BUFFER] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+	d->last->nlmsg_flags |= NLM_F_ACK;
+	if (mnl_socket_sendto(d->nl->socket, d->buf, d->used) < 0)
+		return -errno;
+	for (;;) {
+		ssize_t got = mnl_socket_recvfrom(d->nl->socket, answer, sizeof(answer));
+
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got >= 0 && read_errors(d, answer, (int)got))
+			return 0;
+	}
+}
+
+static void flush(struct deletions *d)
+{
+	int r;
+
+	if (!d->last)
+		return;
+	r = exchange(d);
+	if (!r)
+		d->ended += d->waiting;
+	else if (!d->error)
+		d->error = r;
+	d->last = NULL;
+	d->used = d->waiting = 0;
+}
+
+static void put_deletion(struct deletions *d, const struct nlmsghdr *entry)
+{
+	if (d->used + CT_REQUEST_MAX > sizeof(d->buf))
+		flush(d);
+	d->last = ct_put_delete(d->buf + d->used, entry);
+	d->last->nlmsg_seq = ++d->nl->sequence;
+	d->used += NLMSG_ALIGN(d->last->nlmsg_len);
+	d->waiting++;
+}
+
+struct ending_walk {
+	const struct ending *ending;
+	struct deletions deletions;
+};
+
+static int visit_for_ending(void *arg, const struct nlmsghdr *m)
+{
+	struct ending_walk *w = arg;
+	struct ct_entry e;
+
+	if (parse_ct_entry(m, &e) && ending_concerns(w->ending, &e.tuple))
+		put_deletion(&w->deletions, m);
+	return 0;
+}
+
+static int walk(struct conntrack *ct, const struct ct_filter *filter, netlink_visit visit,
+		void *arg)
+{
+	char buf[CT_REQUEST_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+	return netlink_ask(&ct->dumps, ct_put_dump(buf, filter), visit, arg);
+}
+
+int conntrack_end_changed(struct conntrack *ct, const struct change *changes, size_t n,
+			  size_t *ret_ended)
+{
+	struct ending_walk w = { .deletions.nl = &ct->deletions };
+	struct ct_filter filter = { 0 };
+	struct ending *ending;
+	int r, r6 = 0;
+
+	r = ending_new(changes, n, &ending);
+	if (ret_ended)
+		*ret_ended = 0;
+	if (r < 0 || !ending)
+		return r;
+	w.ending = ending;
+	filter.client = ending_client(ending);
+	if (ending_has_mappings(ending)) {
+		filter.family = AF_INET;
+		filter.translated = true;
+		r = walk(ct, &filter, visit_for_ending, &w);
+	}
+	if (ending_has_pinholes(ending)) {
+		filter.family = AF_INET6;
+		filter.translated = false;
+		r6 = walk(ct, &filter, visit_for_ending, &w);
+	}
+	flush(&w.deletions);
+	ending_free(ending);
+	if (ret_ended)
+		*ret_ended = w.deletions.ended;
+	if (r < 0)
+		return r;
+	return r6 < 0 ? r6 : w.deletions.error;
+}
+
+/*
+ * Listing flows.
+ */
+struct flows_walk {
+	const struct mapping_table *table;
+	const struct mapping *only;
+	struct prefix *lans;
+	size_t n_lans;
+	int (*visit)(void *arg, const struct flow *flow);
+	void *arg;
+};
+
+static const struct mapping *mapping_of(const struct flows_walk *w, const struct flow_tuple *t)
+{
+	const struct mapping *m = w->only;
+
+	if (!m)
+		m = mapping_table_by_external(w->table, t->protocol, &t->external, t->external_port,
+					      &t->remote);
+	return m && mapping_carries(&m->spec, t) ? m : NULL;
+}
+
+static bool is_from_lan(const struct flows_walk *w, const struct addr *remote)
+{
+	for (size_t i = 0; i < w->n_lans; i++)
+		if (prefix_contains(&w->lans[i], remote))
+			return true;
+	return false;
+}
+
+static int visit_flow(void *arg, const struct nlmsghdr *m)
+{
+	const struct flows_walk *w = arg;
+	const struct mapping *mapping;
+	struct ct_entry e;
+	struct flow flow;
+
+	if (!parse_ct_entry(m, &e))
+		return 0;
+	mapping = mapping_of(w, &e.tuple);
+	if (!mapping)
+		return 0;
+	flow = (struct flow){
+		.mapping = mapping,
+		.protocol = e.tuple.protocol,
+		.remote = e.tuple.remote,
+		.external = e.tuple.external,
+		.client = e.tuple.client,
+		.remote_port = e.tuple.remote_port,
+		.external_port = e.tuple.external_port,
+		.client_port = e.tuple.client_port,
+		.from_lan = is_from_lan(w, &e.tuple.remote),
+		.packets_in = e.packets_in,
+		.bytes_in = e.bytes_in,
+		.packets_out = e.packets_out,
+		.bytes_out = e.bytes_out,
+		.expires = e.timeout,
+		.state = e.tuple.protocol == PROTOCOL_TCP ? tcp_state_name(e.tcp_state) : "",
+	};
+	return w->visit(w->arg, &flow);
+}
+
+static int collect_lans(const struct site *site, struct flows_walk *w)
+{
+	w->lans = calloc(site->n_addresses + 1, sizeof(*w->lans));
+	if (!w->lans)
+		return -ENOMEM;
+	for (size_t i = 0; i < site->n_addresses; i++)
+		for (size_t k = 0; k < site->n_links; k++)
+			if (site->links[k].role == LINK_LAN &&
+			    site->links[k].index == site->addresses[i].link)
+				w->lans[w->n_lans++] = site->addresses[i].prefix;
+	return 0;
+}
+
+int conntrack_flows(struct conntrack *ct, const struct mapping_table *t, const struct site *site,
+		    const struct mapping *only, int (*visit)(void *arg, const struct flow *flow),
+		    void *arg)
+{
+	struct flows_walk w = { .table = t, .only = only, .visit = visit, .arg = arg };
+	struct ct_filter filter = { .client = only ? &only->spec.internal_client : NULL };
+	bool pinhole = only && mapping_is_pinhole(&only->spec);
+	int r = collect_lans(site, &w);
+
+	if (!r && !pinhole) {
+		filter.family = AF_INET;
+		filter.translated = true;
+		r = walk(ct, &filter, visit_flow, &w);
+	}
+	if (!r && (pinhole || !only)) {
+		filter.family = AF_INET6;
+		filter.translated = false;
+		r = walk(ct, &filter, visit_flow, &w);
+	}
+	free(w.lans);
+	return r;
+}
+
+/* One number in a file of /proc. */
+static int read_count(const char *path, uint32_t *ret)
+{
+	FILE *file = fopen(path, "re");
+	char text[16];
+	struct slice s;
+	int r;
+
+	if (!file)
+		return -errno;
+	if (fgets(text, sizeof(text), file)) {
+		s = slice_trim(slice_of(text));
+		r = read_number(&s, UINT32_MAX, ret) && !s.len ? 0 : -EBADMSG;
+	} else {
+		r = -EIO;
+	}
+	fclose(file);
+	return r;
+}
+
+int conntrack_count(uint32_t *ret_count, uint32_t *ret_max)
+{
+	uint32_t count;
+	int r = read_count("/proc/sys/net/netfilter/nf_conntrack_count", &count);
+
+	if (!r)
+		r = read_count("/proc/sys/net/netfilter/nf_conntrack_max", ret_max);
+	if (!r)
+		*ret_count = count;
+	return r;
+}

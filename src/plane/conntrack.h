@@ -7,7 +7,7 @@
  * it decided at the first packet. So whoever deletes a mapping and wants the stream to stop has to
  * delete the flow's entry too; its next packet is then judged by the rules as they are.
  *
- * One descriptor, blocking, used only from the control thread; the kernel answers at once.
+ * Blocking, used only from the control thread; the kernel answers at once.
  */
 #ifndef PORTWRIGHT_PLANE_CONNTRACK_H
 #define PORTWRIGHT_PLANE_CONNTRACK_H

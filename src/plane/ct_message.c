@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plane/ct_message.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <string.h>
+
+/* Of CTA_FILTER_REPLY_FLAGS; the kernel keeps their names in nf_internals.h, but they are what
+ * user space sends. */
+#define FILTER_BY_SOURCE (1u << 0)
+
+/* The longest tuple the kernel makes: IPv6, ports and a zone, all nested and padded. */
+#define TUPLE_MAX 128
+
+static struct nlmsghdr *put_header(void *buf, uint16_t type, uint16_t flags, uint8_t family)
+{
+	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *head;
+
+	m->nlmsg_type = (NFNL_SUBSYS_CTNETLINK << 8) | type;
+	m->nlmsg_flags = NLM_F_REQUEST | flags;
+	head = mnl_nlmsg_put_extra_header(m, sizeof(*head));
+	head->nfgen_family = family;
+	head->version = NFNETLINK_V0;
+	return m;
+}
+
+struct nlmsghdr *ct_put_probe(void *buf)
+{
+	return put_header(buf, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
+}
+
+struct nlmsghdr *ct_put_dump(void *buf, const struct ct_filter *filter)
+{
+	struct nlmsghdr *m = put_header(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP,
+					(uint8_t)filter->family);
+	struct nlattr *outer, *inner;
+
+	if (filter->translated) {
+		mnl_attr_put_u32(m, CTA_STATUS, htonl(IPS_DST_NAT));
+		mnl_attr_put_u32(m, CTA_STATUS_MASK, htonl(IPS_DST_NAT));
+	}
+	if (!filter->client)
+		return m;
+	/* The client is who the replies come from, of mappings and pinholes alike. */
+	outer = mnl_attr_nest_start(m, CTA_TUPLE_REPLY);
+	inner = mnl_attr_nest_start(m, CTA_TUPLE_IP);
+	if (filter->family == AF_INET)
+		mnl_attr_put_u32(m, CTA_IP_V4_SRC, addr_to_v4(filter->client).s_addr);
+	else
+		mnl_attr_put(m, CTA_IP_V6_SRC, sizeof(filter->client->in6), &filter->client->in6);
+	mnl_attr_nest_end(m, inner);
+	mnl_attr_nest_end(m, outer);
+	outer = mnl_attr_nest_start(m, CTA_FILTER);
+	mnl_attr_put_u32(m, CTA_FILTER_REPLY_FLAGS, FILTER_BY_SOURCE); /* in host order */
+	mnl_attr_nest_end(m, outer);
+	return m;
+}
+
+struct nlmsghdr *ct_put_delete(void *buf, const struct nlmsghdr *entry)
+{
+	const struct nfgenmsg *head = mnl_nlmsg_get_payload(entry);
+	struct nlmsghdr *m = put_header(buf, IPCTNL_MSG_CT_DELETE, 0, head->nfgen_family);
+	const struct nlattr *attr;
+
+	mnl_attr_for_each (attr, entry, sizeof(*head)) {
+		switch (mnl_attr_get_type(attr)) {
+		case CTA_TUPLE_ORIG:
+		case CTA_ID:
+		case CTA_ZONE:
+			/* As it came, with the flags of its type. */
+			mnl_attr_put(m, attr->nla_type, mnl_attr_get_payload_len(attr),
+				     mnl_attr_get_payload(attr));
+			break;
+		}
+	}
+	return m;
+}
+
+/*
+ * Reading an entry.
+ */
+struct half {
+	struct addr source, destination;
+	uint16_t source_port, destination_port;
+	uint8_t protocol; /* IPPROTO_* */
+};
+
+static bool parse_ip(const struct nlattr *nest, struct half *h)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested (attr, nest) {
+		const void *bytes = mnl_attr_get_payload(attr);
+		size_t len = mnl_attr_get_payload_len(attr);
+		uint16_t type = mnl_attr_get_type(attr);
+
+		if ((type == CTA_IP_V4_SRC || type == CTA_IP_V4_DST) && len == 4)
+			*(type == CTA_IP_V4_SRC ? &h->source : &h->destination) =
+				addr_from_bytes(AF_INET, bytes);
+		else if ((type == CTA_IP_V6_SRC || type == CTA_IP_V6_DST) && len == 16)
+			*(type == CTA_IP_V6_SRC ? &h->source : &h->destination) =
+				addr_from_bytes(AF_INET6, bytes);
+	}
+	return addr_is_set(&h->source) && addr_is_set(&h->destination);
+}
+
+static bool parse_ports(const struct nlattr *nest, struct half *h)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested (attr, nest) {
+		size_t len = mnl_attr_get_payload_len(attr);
+
+		switch (mnl_attr_get_type(attr)) {
+		case CTA_PROTO_NUM:
+			if (len == 1)
+				h->protocol = mnl_attr_get_u8(attr);
+			break;
+		case CTA_PROTO_SRC_PORT:
+			if (len == 2)
+				h->source_port = ntohs(mnl_attr_get_u16(attr));
+			break;
+		case CTA_PROTO_DST_PORT:
+			if (len == 2)
+				h->destination_port = ntohs(mnl_attr_get_u16(attr));
+			break;
+		}
+	}
+	return h->protocol == IPPROTO_TCP || h->protocol == IPPROTO_UDP;
+}
+
+static bool parse_half(const struct nlattr *tuple, struct half *ret)
+{
+	const struct nlattr *attr;
+	bool ip = false, ports = false;
+
+	*ret = (struct half){ 0 };
+	if (!tuple)
+		return false;
+	mnl_attr_for_each_nested (attr, tuple) {
+		if (mnl_attr_get_type(attr) == CTA_TUPLE_IP)
+			ip = parse_ip(attr, ret);
+		else if (mnl_attr_get_type(attr) == CTA_TUPLE_PROTO)
+			ports = parse_ports(attr, ret);
+	}
+	return ip && ports;
+}
+
+static void parse_counters(const struct nlattr *nest, uint64_t *packets, uint64_t *bytes)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested (attr, nest) {
+		if (mnl_attr_get_payload_len(attr) != sizeof(uint64_t))
+			continue;
+		if (mnl_attr_get_type(attr) == CTA_COUNTERS_PACKETS)
+			*packets = be64toh(mnl_attr_get_u64(attr));
+		else if (mnl_attr_get_type(attr) == CTA_COUNTERS_BYTES)
+			*bytes = be64toh(mnl_attr_get_u64(attr));
+	}
+}
+
+static uint8_t parse_tcp_state(const struct nlattr *protoinfo)
+{
+	const struct nlattr *outer, *attr;
+
+	mnl_attr_for_each_nested (outer, protoinfo) {
+		if (mnl_attr_get_type(outer) != CTA_PROTOINFO_TCP)
+			continue;
+		mnl_attr_for_each_nested (attr, outer)
+			if (mnl_attr_get_type(attr) == CTA_PROTOINFO_TCP_STATE &&
+			    mnl_attr_get_payload_len(attr) == 1)
+				return mnl_attr_get_u8(attr);
+	}
+	return TCP_CONNTRACK_NONE;
+}
+
+static uint32_t read_be32(const struct nlattr *attr)
+{
+	return mnl_attr_get_payload_len(attr) == 4 ? ntohl(mnl_attr_get_u32(attr)) : 0;
+}
+
+bool parse_ct_entry(const struct nlmsghdr *m, struct ct_entry *ret)
+{
+	const struct nlattr *attr, *there = NULL, *back = NULL;
+	struct ct_entry e = { 0 };
+	struct half orig, reply;
+	uint32_t status = 0;
+
+	if (m->nlmsg_type != ((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW) ||
+	    mnl_nlmsg_get_payload_len(m) < sizeof(struct nfgenmsg))
+		return false;
+	mnl_attr_for_each (attr, m, sizeof(struct nfgenmsg)) {
+		switch (mnl_attr_get_type(attr)) {
+		case CTA_TUPLE_ORIG:
+			there = attr;
+			break;
+		case CTA_TUPLE_REPLY:
+			back = attr;
+			break;
+		case CTA_STATUS:
+			status = read_be32(attr);
+			break;
+		case CTA_TIMEOUT:
+			e.timeout = read_be32(attr);
+			break;
+		case CTA_PROTOINFO:
+			e.tcp_state = parse_tcp_state(attr);
+			break;
+		case CTA_COUNTERS_ORIG:
+			parse_counters(attr, &e.packets_in, &e.bytes_in);
+			break;
+		case CTA_COUNTERS_REPLY:
+			parse_counters(attr, &e.packets_out, &e.bytes_out);
+			break;
+		}
+	}
+	if (!parse_half(there, &orig) || !parse_half(back, &reply) ||
+	    mnl_attr_get_payload_len(there) > TUPLE_MAX)
+		return false;
+	e.tuple = (struct flow_tuple){
+		.remote = orig.source,
+		.external = orig.destination,
+		.client = reply.source,
+		.remote_port = orig.source_port,
+		.external_port = orig.destination_port,
+		.client_port = reply.source_port,
+		.protocol = orig.protocol == IPPROTO_TCP ? PROTOCOL_TCP : PROTOCOL_UDP,
+		.translated = status & IPS_DST_NAT,
+	};
+	*ret = e;
+	return true;
+}
+
+const char *tcp_state_name(uint8_t state)
+{
+	static const char *const names[] = {
+		[TCP_CONNTRACK_SYN_SENT] = "syn-sent",	     [TCP_CONNTRACK_SYN_RECV] = "syn-recv",
+		[TCP_CONNTRACK_ESTABLISHED] = "established", [TCP_CONNTRACK_FIN_WAIT] = "fin-wait",
+		[TCP_CONNTRACK_CLOSE_WAIT] = "close-wait",   [TCP_CONNTRACK_LAST_ACK] = "last-ack",
+		[TCP_CONNTRACK_TIME_WAIT] = "time-wait",     [TCP_CONNTRACK_CLOSE] = "close",
+		[TCP_CONNTRACK_SYN_SENT2] = "syn-sent2",
+	};
+
+	if (state >= sizeof(names) / sizeof(names[0]) || !names[state])
+		return "";
+	return names[state];
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ct_message: ctnetlink's messages: asking for entries, reading one, deleting one.
+ *
+ * Straight over libmnl, though libnetfilter_conntrack exists: of an entry's thirty attributes a
+ * dozen matter here, and to delete an entry is to send back its tuple as it came. The library would
+ * build an object of each of half a million entries and write the tuple anew from it.
+ */
+#ifndef PORTWRIGHT_PLANE_CT_MESSAGE_H
+#define PORTWRIGHT_PLANE_CT_MESSAGE_H
+
+#include "plane/ending.h"
+#include "plane/netlink.h"
+
+struct ct_entry {
+	struct flow_tuple tuple;
+	uint64_t packets_in, bytes_in, packets_out,
+		bytes_out; /* 0 where the kernel does not count */
+	uint32_t timeout;  /* seconds */
+	uint8_t tcp_state; /* enum tcp_conntrack */
+};
+
+/* What to ask for. Kernels before 5.15 know less of this and answer with more entries. */
+struct ct_filter {
+	int family;		   /* AF_INET or AF_INET6 */
+	bool translated;	   /* only entries whose destination was */
+	const struct addr *client; /* only entries that lead to it; NULL: all */
+};
+
+/* Room for any of the requests below. */
+#define CT_REQUEST_MAX 256
+
+/* All three write at buf and return the message, which has no sequence number yet. */
+struct nlmsghdr *ct_put_dump(void *buf, const struct ct_filter *filter);
+struct nlmsghdr *ct_put_probe(void *buf); /* asks how many there are: is anybody there? */
+/* Deletes that very entry: its tuple, and its id, in case the tuple is another flow's by now.
+ * `entry` must be a message that parse_ct_entry() took. */
+struct nlmsghdr *ct_put_delete(void *buf, const struct nlmsghdr *entry);
+
+/* False where the message is no entry of a TCP or UDP flow. */
+bool parse_ct_entry(const struct nlmsghdr *m, struct ct_entry *ret);
+
+const char *tcp_state_name(uint8_t state); /* "established", "time-wait", ...; "" where unknown */
+
+#endif
