@@ -58,30 +58,23 @@ static const char *show(const json_t *value, char buf[static VALUE_MAX])
 {
 	char text[VALUE_MAX - 2];
 	struct slice s;
+	size_t len;
 
-	switch (json_typeof(value)) {
-	case JSON_STRING:
+	if (json_is_object(value))
+		return "an object";
+	if (json_is_array(value))
+		return "a list";
+	if (json_is_string(value)) {
 		s = (struct slice){ json_string_value(value), json_string_length(value) };
 		snprintf(buf, VALUE_MAX, "'%s'", format_printable(text, sizeof(text), s));
 		return buf;
-	case JSON_INTEGER:
-		snprintf(buf, VALUE_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-		return buf;
-	case JSON_REAL:
-		snprintf(buf, VALUE_MAX, "%.17g", json_real_value(value));
-		return buf;
-	case JSON_OBJECT:
-		return "an object";
-	case JSON_ARRAY:
-		return "a list";
-	case JSON_TRUE:
-		return "true";
-	case JSON_FALSE:
-		return "false";
-	case JSON_NULL:
-		return "null";
 	}
-	return "?";
+	/* as JSON writes it: 80.0 must not look like the 80 that would have been right */
+	len = json_dumpb(value, buf, VALUE_MAX - 1, JSON_ENCODE_ANY);
+	if (!len || len >= VALUE_MAX)
+		return "a number";
+	buf[len] = '\0';
+	return buf;
 }
 
 static int refuse(const struct key *key, const json_t *value, struct fault *f)
