@@ -44,15 +44,14 @@ struct nlmsghdr *ct_put_dump(void *buf, const struct ct_filter *filter)
 		mnl_attr_put_u32(m, CTA_STATUS, htonl(IPS_DST_NAT));
 		mnl_attr_put_u32(m, CTA_STATUS_MASK, htonl(IPS_DST_NAT));
 	}
-	if (!filter->client)
+	/* Kernels (6.18 still) compare IPv6 addresses the wrong way round here, and leave out the
+	 * very entries that were asked for. */
+	if (!filter->client || filter->family != AF_INET)
 		return m;
-	/* The client is who the replies come from, of mappings and pinholes alike. */
+	/* The client is who the replies come from. */
 	outer = mnl_attr_nest_start(m, CTA_TUPLE_REPLY);
 	inner = mnl_attr_nest_start(m, CTA_TUPLE_IP);
-	if (filter->family == AF_INET)
-		mnl_attr_put_u32(m, CTA_IP_V4_SRC, addr_to_v4(filter->client).s_addr);
-	else
-		mnl_attr_put(m, CTA_IP_V6_SRC, sizeof(filter->client->in6), &filter->client->in6);
+	mnl_attr_put_u32(m, CTA_IP_V4_SRC, addr_to_v4(filter->client).s_addr);
 	mnl_attr_nest_end(m, inner);
 	mnl_attr_nest_end(m, outer);
 	outer = mnl_attr_nest_start(m, CTA_FILTER);

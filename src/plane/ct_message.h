@@ -20,11 +20,12 @@ struct ct_entry {
 	uint8_t tcp_state; /* enum tcp_conntrack */
 };
 
-/* What to ask for. Kernels before 5.15 know less of this and answer with more entries. */
+/* What to ask for at least: a kernel that knows less of this (before 5.8, 5.15) answers with more.
+ */
 struct ct_filter {
 	int family;		   /* AF_INET or AF_INET6 */
 	bool translated;	   /* only entries whose destination was */
-	const struct addr *client; /* only entries that lead to it; NULL: all */
+	const struct addr *client; /* of IPv4, only entries that lead to it; NULL: all */
 };
 
 /* Room for any of the requests below. */

@@ -28,7 +28,7 @@ static bool namespace_entered;
 /* Runs a command line; the test fails where the command does. */
 __attribute__((format(printf, 1, 2))) static inline void run(const char *format, ...)
 {
-	char line[1024];
+	char line[2048];
 	va_list args;
 
 	va_start(args, format);
