@@ -179,6 +179,7 @@ static struct addr fill_right(struct addr a, unsigned length, bool ones)
 int parse_prefix(struct slice s, struct prefix *ret)
 {
 	struct slice text = { NULL, 0 };
+	struct addr first, last;
 	struct prefix p;
 	uint32_t length;
 	bool quad, slash;
@@ -199,9 +200,12 @@ int parse_prefix(struct slice s, struct prefix *ret)
 		}
 	}
 	p.length = (uint8_t)length;
-	ret->length = p.length;
-	ret->addr = fill_right(p.addr, full_length(&p), false);
-	return addr_eq(&ret->addr, &p.addr) ? 0 : -EDOM;
+	prefix_bounds(&p, &first, &last);
+	/* ::/80 and some within it end among the mapped ones, which are another family here */
+	if (addr_is_v4(&first) != addr_is_v4(&last) || addr_is_v4(&first) != addr_is_v4(&p.addr))
+		return -EINVAL;
+	*ret = (struct prefix){ first, p.length };
+	return addr_eq(&first, &p.addr) ? 0 : -EDOM;
 }
 
 char *format_addr(const struct addr *a, char buf[static ADDR_TEXT_MAX])
