@@ -22,6 +22,7 @@
 #include "nft_scripts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
@@ -30,46 +31,75 @@
 #include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define RULE_ROOM 4096
 
 /* --- the scripts ----------------------------------------------------------------------------- */
 
-/* libnftables' first complaint, as one line without its picture of the source. */
-static void first_line(char *text)
-{
-	char *end = text + strcspn(text, "\r\n");
+#define COMPLAINT_MAX 200
 
-	*end = '\0';
-}
-
-static int run_script(const char *script, struct fault *f)
+/* In the child: runs the script; the first line of libnftables' complaint, if any, goes to `fd`. */
+static int run_in_child(const char *script, int fd)
 {
 	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	char complaint[200];
-	int err = 0;
+	const char *complaint;
 
 	if (!ctx)
-		return fault_set(f, FAULT_MEMORY, "", "out of memory");
+		return 1;
 	nft_ctx_buffer_error(ctx);
 	nft_ctx_buffer_output(ctx);
-	errno = 0;
-	if (nft_run_cmd_from_buffer(ctx, script) != 0) {
-		err = errno;
-		strncpy(complaint, nft_ctx_get_error_buffer(ctx), sizeof(complaint) - 1);
-		complaint[sizeof(complaint) - 1] = '\0';
-		first_line(complaint);
-		if (err == EPERM || strstr(complaint, "Operation not permitted"))
-			fault_set(f, FAULT_PLANE, "",
-				  "nftables: Operation not permitted; needs "
-				  "CAP_NET_ADMIN (run as root)");
-		else
-			fault_set(f, FAULT_PLANE, "", "nftables refused the base ruleset: %s",
-				  complaint[0] ? complaint : strerror(err ? err : EIO));
-		err = -EIO;
+	if (nft_run_cmd_from_buffer(ctx, script) == 0)
+		return 0;
+	complaint = nft_ctx_get_error_buffer(ctx);
+	return write(fd, complaint, strnlen(complaint, COMPLAINT_MAX - 1)) < 0 ? 1 : 2;
+}
+
+static int judge(int status, char complaint[COMPLAINT_MAX], struct fault *f)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	complaint[strcspn(complaint, "\r\n")] = '\0'; /* without its picture of the source */
+	if (strstr(complaint, "Operation not permitted"))
+		return fault_set(
+			f, FAULT_PLANE, "",
+			"nftables: Operation not permitted; needs CAP_NET_ADMIN (run as root)");
+	return fault_set(f, FAULT_PLANE, "", "nftables refused the base ruleset: %s",
+			 complaint[0] ? complaint : "libnftables gave no reason");
+}
+
+/* The parser of libnftables is needed for some milliseconds at start and when somebody flushed the
+ * ruleset. In a child of its own its megabyte goes away with it, and so do its faults. */
+static int run_script(const char *script, struct fault *f)
+{
+	char complaint[COMPLAINT_MAX] = "";
+	int ends[2], status = 0, err;
+	size_t got = 0;
+	ssize_t n;
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fault_set(f, FAULT_PLANE, "", "nftables: pipe: %s", strerror(errno));
+	child = fork();
+	if (child == 0)
+		_exit(run_in_child(script, ends[1]));
+	err = errno;
+	close(ends[1]);
+	if (child < 0) {
+		close(ends[0]);
+		return fault_set(f, FAULT_PLANE, "", "nftables: fork: %s", strerror(err));
 	}
-	nft_ctx_free(ctx);
-	return err;
+	while (got < sizeof(complaint) - 1) {
+		n = read(ends[0], complaint + got, sizeof(complaint) - 1 - got);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+		got += n > 0 ? (size_t)n : 0;
+	}
+	close(ends[0]);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return judge(status, complaint, f);
 }
 
 /* --- the rules nft cannot spell -------------------------------------------------------------- */
