@@ -40,11 +40,14 @@ static const char *const statement_texts[N_STATEMENTS] = {
 int connection_open(struct connection *c, const char *path)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int keep_log = 1; /* and its index: a full disk may have no room to make them again */
 	int r = sqlite3_open_v2(path, &c->db, flags, NULL);
 
 	if (r != SQLITE_OK)
 		return r;
 	r = sqlite3_busy_timeout(c->db, BUSY_MS);
+	if (r == SQLITE_OK)
+		r = sqlite3_file_control(c->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_log);
 	if (r == SQLITE_OK)
 		r = sqlite3_exec(c->db, reading, NULL, NULL, NULL);
 	return r;
@@ -176,7 +179,7 @@ void connection_rollback(struct connection *c)
 		run(c, STATEMENT_ROLLBACK);
 }
 
-int connection_check(struct connection *c, char *ret_why, size_t cap)
+static int quick_check(struct connection *c, char *ret_why, size_t cap)
 {
 	sqlite3_stmt *check;
 	int r = sqlite3_prepare_v2(c->db, "PRAGMA quick_check(1)", -1, &check, NULL);
@@ -193,6 +196,36 @@ int connection_check(struct connection *c, char *ret_why, size_t cap)
 	}
 	sqlite3_finalize(check);
 	return r;
+}
+
+/* Can all of this file be read? */
+static int read_through(struct connection *c, int which)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 size = 0;
+	char block[4096];
+	int r = sqlite3_file_control(c->db, "main", which, &file);
+
+	if (r != SQLITE_OK || !file || !file->pMethods)
+		return r;
+	r = file->pMethods->xFileSize(file, &size);
+	for (sqlite3_int64 at = 0; at < size && r == SQLITE_OK; at += (int)sizeof(block))
+		r = file->pMethods->xRead(file, block, sizeof(block), at);
+	return r == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : r; /* the last block */
+}
+
+/* The check takes a page that could not be read, or no memory, for a finding like any other. So
+ * what it finds counts only where both files can be read and it finds it again. */
+int connection_check(struct connection *c, char *ret_why, size_t cap)
+{
+	int r = quick_check(c, ret_why, cap);
+
+	if (r != SQLITE_CORRUPT)
+		return r;
+	r = read_through(c, SQLITE_FCNTL_FILE_POINTER);
+	if (r == SQLITE_OK)
+		r = read_through(c, SQLITE_FCNTL_JOURNAL_POINTER);
+	return r == SQLITE_OK ? quick_check(c, ret_why, cap) : r;
 }
 
 bool connection_is_damage(int code)

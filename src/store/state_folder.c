@@ -167,16 +167,18 @@ char *state_folder_path(const struct state_folder *d, const char *name)
 	return asprintf(&path, "%s/%s", d->path, name) < 0 ? NULL : path;
 }
 
-/* 1, 0 or a negative errno. */
-static int exists(const struct state_folder *d, const char *base, const char *suffix)
+/* 1 with *ret_size, 0 where there is no such file, or a negative errno. */
+static int find_file(const struct state_folder *d, const char *base, const char *suffix,
+		     off_t *ret_size)
 {
 	char name[STATE_NAME_MAX];
 	struct stat st;
 
 	snprintf(name, sizeof(name), "%s%s", base, suffix);
-	if (!fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW))
-		return 1;
-	return errno == ENOENT ? 0 : -errno;
+	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	*ret_size = st.st_size;
+	return 1;
 }
 
 static int probe_header(int fd, uint32_t application_id, const char **ret_why)
@@ -200,6 +202,7 @@ static int probe_header(int fd, uint32_t application_id, const char **ret_why)
 
 int state_folder_probe(const struct state_folder *d, uint32_t application_id, const char **ret_why)
 {
+	off_t log_size;
 	int fd, r;
 
 	fd = openat(d->fd, DATABASE_NAME, O_RDONLY | O_CLOEXEC);
@@ -210,9 +213,9 @@ int state_folder_probe(const struct state_folder *d, uint32_t application_id, co
 	}
 	if (errno != ENOENT)
 		return -errno;
-	r = exists(d, DATABASE_NAME, "-wal");
-	if (r <= 0)
-		return r;
+	r = find_file(d, DATABASE_NAME, "-wal", &log_size);
+	if (r <= 0 || !log_size)
+		return r < 0 ? r : 0;
 	*ret_why = "its log is there, but the database is gone";
 	return -EBADMSG;
 }
@@ -228,13 +231,14 @@ static int free_name(const struct state_folder *d, char name[static STATE_NAME_M
 	strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
 	for (int attempt = 1; attempt < 1000; attempt++) {
 		int taken = 0;
+		off_t size;
 
 		snprintf(name, STATE_NAME_MAX, "%s.damaged-%s", DATABASE_NAME, date);
 		if (attempt > 1)
 			snprintf(name + strlen(name), STATE_NAME_MAX - strlen(name), ".%d",
 				 attempt);
 		for (size_t i = 0; i < N_SUFFIXES && !taken; i++)
-			taken = exists(d, name, suffixes[i]);
+			taken = find_file(d, name, suffixes[i], &size);
 		if (taken <= 0)
 			return taken;
 	}

@@ -756,6 +756,10 @@ static void test_no_permission(void **state)
 	assert_int_equal(chmod(folder, 0777), 0);
 	assert_int_equal(chmod(path, 0666), 0);
 	assert_int_equal(chmod(database, 0444), 0);
+	strcpy(path + strlen(folder), "/portwright.db-shm"); /* what a first start would not find */
+	assert_int_equal(unlink(path), 0);
+	strcpy(path + strlen(folder), "/portwright.db-wal");
+	assert_int_equal(unlink(path), 0);
 	snprintf(expected, sizeof(expected), "state folder %s: the database cannot be written",
 		 folder);
 	assert_refused_to_nobody(expected);
