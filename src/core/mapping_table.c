@@ -8,10 +8,12 @@
  *     owners ---------> how many
  *
  * Lines, clients and owners are groups: made for the first mapping that needs one, freed with the
- * last. A mapping without external address stands in the line of the unset address, so a question
- * about one address looks at two lines, and one about "every address" looks at all IPv4 lines: as
- * many as there are public addresses in use. Pinholes have lines of their own (lines6), of which
- * there may be thousands; an IPv4 question never walks those.
+ * last. An entry does not point to its groups but finds them by the mapping's own words when it
+ * comes and goes: 65,000 entries must be small. A mapping without external address stands in the
+ * line of the unset address, so a question about one address looks at two lines, and one about
+ * "every address" looks at all IPv4 lines: as many as there are public addresses in use. Pinholes
+ * have lines of their own (lines6), of which there may be thousands; an IPv4 question never walks
+ * those.
  *
  * Many mappings may share one external port when their remote hosts differ; a conflict check there
  * compares with each of them. That is the one question whose cost grows with something a person
@@ -43,7 +45,7 @@ struct mapping_place {
 /* The head of each of the three below. */
 struct group {
 	UT_hash_handle hh;
-	size_t count; /* mappings in it */
+	uint32_t count; /* mappings in it */
 };
 
 struct line {
@@ -58,8 +60,6 @@ struct client {
 
 struct entry {
 	UT_hash_handle hh;
-	struct group *line, *client, *owner;
-	size_t n_places;
 	struct mapping_place places[];
 };
 
@@ -121,9 +121,11 @@ static struct group *group_join(struct group **groups, const void *key, size_t k
 	return g;
 }
 
-static void group_leave(struct group **groups, struct group *g)
+static void group_leave(struct group **groups, const void *key, size_t key_len)
 {
-	if (!g || --g->count)
+	struct group *g = group_find(*groups, key, key_len);
+
+	if (--g->count)
 		return;
 	HASH_DELETE(hh, *groups, g);
 	free(g);
@@ -140,6 +142,41 @@ static const struct addr *line_addr(const struct mapping_spec *s)
 	return mapping_is_pinhole(s) ? &s->internal_client : &s->external_addr;
 }
 
+static struct line *find_line(struct mapping_table *t, const struct mapping_spec *s)
+{
+	return (struct line *)group_find(*lines_of(t, s), line_addr(s), sizeof(struct addr));
+}
+
+static struct client *find_client(struct mapping_table *t, const struct mapping_spec *s)
+{
+	return (struct client *)group_find(t->clients, &s->internal_client, sizeof(struct addr));
+}
+
+static int join_groups(struct mapping_table *t, const struct mapping_spec *s)
+{
+	if (!group_join(lines_of(t, s), line_addr(s), sizeof(struct addr), sizeof(struct line)))
+		return -ENOMEM;
+	if (!group_join(&t->clients, &s->internal_client, sizeof(struct addr),
+			sizeof(struct client)))
+		goto fail_line;
+	if (!group_join(&t->owners, s->owner, strlen(s->owner) + 1, sizeof(struct group)))
+		goto fail_client;
+	return 0;
+
+fail_client:
+	group_leave(&t->clients, &s->internal_client, sizeof(struct addr));
+fail_line:
+	group_leave(lines_of(t, s), line_addr(s), sizeof(struct addr));
+	return -ENOMEM;
+}
+
+static void leave_groups(struct mapping_table *t, const struct mapping_spec *s)
+{
+	group_leave(&t->owners, s->owner, strlen(s->owner) + 1);
+	group_leave(&t->clients, &s->internal_client, sizeof(struct addr));
+	group_leave(lines_of(t, s), line_addr(s), sizeof(struct addr));
+}
+
 /*
  * Entries: their life.
  */
@@ -153,37 +190,24 @@ static struct mapping *entry_mapping(const struct entry *e)
 	return e->places[0].source.mapping;
 }
 
-static void entry_leave_groups(struct mapping_table *t, struct entry *e)
+static const struct mapping_spec *entry_spec(const struct entry *e)
 {
-	group_leave(&t->owners, e->owner);
-	group_leave(&t->clients, e->client);
-	group_leave(lines_of(t, &entry_mapping(e)->spec), e->line);
+	return &entry_mapping(e)->spec;
 }
 
-static int entry_join_groups(struct mapping_table *t, struct entry *e)
+static size_t n_places(const struct mapping_spec *s)
 {
-	const struct mapping_spec *s = &entry_mapping(e)->spec;
-
-	e->line = group_join(lines_of(t, s), line_addr(s), sizeof(struct addr),
-			     sizeof(struct line));
-	e->client = group_join(&t->clients, &s->internal_client, sizeof(struct addr),
-			       sizeof(struct client));
-	e->owner = group_join(&t->owners, s->owner, strlen(s->owner) + 1, sizeof(struct group));
-	if (e->line && e->client && e->owner)
-		return 0;
-	entry_leave_groups(t, e);
-	return -ENOMEM;
+	return s->protocols == PROTOCOL_BOTH ? 2 : 1;
 }
 
 static struct entry *entry_alloc(struct mapping *m)
 {
-	size_t n = m->spec.protocols == PROTOCOL_BOTH ? 2 : 1;
+	size_t n = n_places(&m->spec);
 	struct entry *e = calloc(1, sizeof(*e) + n * sizeof(e->places[0]));
 	uint8_t protocol = m->spec.protocols == PROTOCOL_UDP ? PROTOCOL_UDP : PROTOCOL_TCP;
 
 	if (!e)
 		return NULL;
-	e->n_places = n;
 	for (size_t i = 0; i < n; i++, protocol = PROTOCOL_UDP) {
 		source_init(&e->places[i].source, m, protocol);
 		e->places[i].external = (struct interval){ .first = m->spec.external.first,
@@ -200,7 +224,7 @@ static struct entry *entry_new(struct mapping_table *t, struct mapping *m)
 
 	if (!e)
 		return NULL;
-	if (entry_join_groups(t, e) < 0)
+	if (join_groups(t, &m->spec) < 0)
 		goto fail;
 	HASH_ADD_KEYPTR(hh, t->by_id, &m->id, sizeof(m->id), e);
 	if (!e->hh.tbl)
@@ -208,7 +232,7 @@ static struct entry *entry_new(struct mapping_table *t, struct mapping *m)
 	return e;
 
 fail_groups:
-	entry_leave_groups(t, e);
+	leave_groups(t, &m->spec);
 fail:
 	free(e);
 	return NULL;
@@ -217,7 +241,7 @@ fail:
 static void entry_free(struct mapping_table *t, struct entry *e)
 {
 	HASH_DELETE(hh, t->by_id, e);
-	entry_leave_groups(t, e);
+	leave_groups(t, entry_spec(e));
 	free(e);
 }
 
@@ -240,62 +264,72 @@ void mapping_table_free(struct mapping_table *t)
 /*
  * The one change.
  */
-static struct source_pool *pool_of(const struct entry *e, const struct mapping_place *p)
-{
-	struct client *client = (struct client *)e->client;
-
-	return &client->pools[protocol_index(p->source.protocol)];
-}
-
-static struct interval_tree *tree_of(const struct entry *e, const struct mapping_place *p)
-{
-	struct line *line = (struct line *)e->line;
-
-	return &line->trees[protocol_index(p->source.protocol)];
-}
-
 static bool takes_part_in_sources(const struct mapping_spec *s)
 {
 	return s->enabled && !mapping_is_pinhole(s);
 }
 
-static void entry_attach(struct entry *e, struct source_moves *moves)
+static void entry_attach(struct mapping_table *t, struct entry *e, struct source_moves *moves)
 {
-	for (size_t i = 0; i < e->n_places; i++) {
-		struct mapping_place *p = &e->places[i];
+	const struct mapping_spec *s = entry_spec(e);
+	struct line *line = find_line(t, s);
+	struct client *client = find_client(t, s);
 
-		interval_insert(tree_of(e, p), &p->external);
-		if (takes_part_in_sources(&p->source.mapping->spec))
-			source_enter(pool_of(e, p), &p->source, moves);
+	for (size_t i = 0; i < n_places(s); i++) {
+		struct mapping_place *p = &e->places[i];
+		size_t k = protocol_index(p->source.protocol);
+
+		interval_insert(&line->trees[k], &p->external);
+		if (takes_part_in_sources(s))
+			source_enter(&client->pools[k], &p->source, moves);
 	}
 }
 
 /* Sets vacated[i] where the i-th place held its source. */
-static void entry_detach(struct entry *e, bool vacated[static N_PROTOCOLS],
+static void entry_detach(struct mapping_table *t, struct entry *e, bool vacated[static N_PROTOCOLS],
 			 struct source_moves *moves)
 {
-	for (size_t i = 0; i < e->n_places; i++) {
-		struct mapping_place *p = &e->places[i];
+	const struct mapping_spec *s = entry_spec(e);
+	struct line *line = find_line(t, s);
+	struct client *client = find_client(t, s);
 
-		interval_delete(tree_of(e, p), &p->external);
-		vacated[i] = source_leave(pool_of(e, p), &p->source, moves);
+	for (size_t i = 0; i < n_places(s); i++) {
+		struct mapping_place *p = &e->places[i];
+		size_t k = protocol_index(p->source.protocol);
+
+		interval_delete(&line->trees[k], &p->external);
+		vacated[i] = source_leave(&client->pools[k], &p->source, moves);
 	}
 }
 
-static void entry_refill(struct entry *e, const bool vacated[static N_PROTOCOLS],
-			 struct source_moves *moves)
+static void entry_refill(struct mapping_table *t, struct entry *e,
+			 const bool vacated[static N_PROTOCOLS], struct source_moves *moves)
 {
-	for (size_t i = 0; i < e->n_places; i++)
+	struct client *client = find_client(t, entry_spec(e));
+
+	for (size_t i = 0; i < n_places(entry_spec(e)); i++) {
+		struct source *source = &e->places[i].source;
+
 		if (vacated[i])
-			source_refill(pool_of(e, &e->places[i]), &e->places[i].source, moves);
+			source_refill(&client->pools[protocol_index(source->protocol)], source,
+				      moves);
+	}
 }
 
-static size_t moves_bound(const struct entry *old, const struct entry *new)
+/* How many moves a replacement can make at most. */
+static size_t moves_bound(struct mapping_table *t, const struct entry *old, const struct entry *new)
 {
-	size_t n = new ? new->n_places : 0;
+	size_t n = new ? n_places(entry_spec(new)) : 0;
+	const struct client *client;
 
-	for (size_t i = 0; old && i < old->n_places; i++)
-		n += source_leave_bound(pool_of(old, &old->places[i]), &old->places[i].source);
+	if (!old)
+		return n;
+	client = find_client(t, entry_spec(old));
+	for (size_t i = 0; i < n_places(entry_spec(old)); i++) {
+		const struct source *source = &old->places[i].source;
+
+		n += source_leave_bound(&client->pools[protocol_index(source->protocol)], source);
+	}
 	return n;
 }
 
@@ -310,7 +344,7 @@ int mapping_table_replace(struct mapping_table *t, struct mapping *before, struc
 		if (!new)
 			return -ENOMEM;
 	}
-	if (source_moves_reserve(moves, moves_bound(old, new)) < 0) {
+	if (source_moves_reserve(moves, moves_bound(t, old, new)) < 0) {
 		if (new)
 			entry_free(t, new);
 		return -ENOMEM;
@@ -319,14 +353,14 @@ int mapping_table_replace(struct mapping_table *t, struct mapping *before, struc
 	/* The successor comes before the refill: a change of name, or of the external port, must
 	 * not cost a mapping the source it held. */
 	if (old)
-		entry_detach(old, vacated, moves);
+		entry_detach(t, old, vacated, moves);
 	if (new) {
-		entry_attach(new, moves);
+		entry_attach(t, new, moves);
 		after->places = new->places;
 		mapping_ref(after);
 	}
 	if (old) {
-		entry_refill(old, vacated, moves);
+		entry_refill(t, old, vacated, moves);
 		entry_free(t, old);
 		before->places = NULL;
 		mapping_unref(before);
@@ -460,7 +494,7 @@ bool mapping_holds_source(const struct mapping *m, uint8_t protocol)
 	if (!m->places)
 		return false;
 	e = entry_of(m);
-	for (size_t i = 0; i < e->n_places; i++)
+	for (size_t i = 0; i < n_places(&m->spec); i++)
 		if (e->places[i].source.protocol == protocol)
 			return e->places[i].source.state == SOURCE_HELD;
 	return false;

@@ -79,14 +79,7 @@ void source_enter(struct source_pool *pool, struct source *s, struct source_move
 		return;
 	}
 	interval_insert(&pool->waiting, &s->ports);
-	pool->n_waiting++;
 	s->state = SOURCE_WAITING;
-}
-
-static void stop_waiting(struct source_pool *pool, struct source *s)
-{
-	interval_delete(&pool->waiting, &s->ports);
-	pool->n_waiting--;
 }
 
 bool source_leave(struct source_pool *pool, struct source *s, struct source_moves *moves)
@@ -97,7 +90,7 @@ bool source_leave(struct source_pool *pool, struct source *s, struct source_move
 		interval_delete(&pool->holders, &s->ports);
 		note(moves, s, false);
 	} else if (s->state == SOURCE_WAITING) {
-		stop_waiting(pool, s);
+		interval_delete(&pool->waiting, &s->ports);
 	}
 	s->state = SOURCE_NONE;
 	return held;
@@ -122,7 +115,7 @@ void source_refill(struct source_pool *pool, const struct source *left, struct s
 		blocker = find_blocker(pool, candidate);
 		if (!blocker) {
 			taken = candidate->last;
-			stop_waiting(pool, source_of(candidate));
+			interval_delete(&pool->waiting, candidate);
 			hold(pool, source_of(candidate), moves);
 		} else if (blocker->first <= candidate->first) {
 			taken = blocker->last;
@@ -136,10 +129,7 @@ void source_refill(struct source_pool *pool, const struct source *left, struct s
 
 size_t source_leave_bound(const struct source_pool *pool, const struct source *s)
 {
-	size_t width = (size_t)s->ports.last - s->ports.first + 1;
-
 	if (s->state != SOURCE_HELD)
 		return 0;
-	/* each one that follows takes at least one of the vacated ports */
-	return 1 + (width < pool->n_waiting ? width : pool->n_waiting);
+	return pool->waiting.root ? 1 + (size_t)(s->ports.last - s->ports.first + 1) : 1;
 }

@@ -24,7 +24,6 @@ struct source {
 
 struct source_pool {
 	struct interval_tree holders, waiting;
-	size_t n_waiting;
 };
 
 void source_init(struct source *s, struct mapping *m, uint8_t protocol);
@@ -36,7 +35,8 @@ bool source_leave(struct source_pool *pool, struct source *s, struct source_move
 /* The ports of `left` are free: whoever waited for nothing else gets them. */
 void source_refill(struct source_pool *pool, const struct source *left, struct source_moves *moves);
 
-/* How many moves the leaving of s and the refill behind it can make at most. */
+/* How many moves the leaving of s and the refill behind it can make at most: each one that follows
+ * takes at least one of the ports that s held. */
 size_t source_leave_bound(const struct source_pool *pool, const struct source *s);
 
 /* Makes room for n more moves, so that the functions above cannot fail. 0 or -ENOMEM. moves may be
