@@ -26,9 +26,9 @@ void mapping_draft_from(struct mapping_draft *draft, const struct mapping_spec *
  * keys stay. Keys that only the gateway sets (id, origin, owner, created, changed, counters,
  * last_check) are accepted and ignored, so that what the API gave can be given back; unknown ones are
  * refused. The end of a mapping is one of `lifetime` and `expires`, never both. Where several texts
- * mean one thing *draft holds the plainest: prefixes are normalised, a list of just 0.0.0.0/0 (or ::/0)
- * is no list, and a pinhole's external address is unset. 0, or a negative errno with *f naming the key, the value and what was expected; *draft is
- * then unspecified.
+ * mean one thing *draft holds the plainest: prefixes are normalised, a list of just 0.0.0.0/0 (or
+ * ::/0) is no list, and a pinhole's external address is unset. 0, or a negative errno with *f naming
+ * the key, the value and what was expected; *draft is then unspecified.
  */
 int mapping_draft_read(struct mapping_draft *draft, const json_t *json, struct fault *f);
 
