@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #include "cli/mapping_text.h"
+#include "core/mapping.h"
 
 #include <stdlib.h>
 
@@ -27,12 +28,22 @@ static json_t *parse_reply(const struct reply *r)
 	return json;
 }
 
+/* The reply's object and what it means for the exit status; drops the reply. */
+static int take_reply(struct reply *r, json_t **ret)
+{
+	bool done = r->status >= 200 && r->status < 300;
+
+	*ret = parse_reply(r);
+	reply_free(r);
+	if (!*ret)
+		return EXIT_UNREACHABLE;
+	return done ? EXIT_DONE : EXIT_REFUSED;
+}
+
 int ask(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret)
 {
 	char *text = body ? must(json_dumps(body, JSON_COMPACT)) : NULL;
 	struct reply reply;
-	json_t *json;
-	bool done;
 	int error;
 
 	*ret = NULL;
@@ -40,13 +51,7 @@ int ask(struct cli *cli, const char *method, const char *path, const json_t *bod
 	free(text);
 	if (error)
 		return complain(EXIT_UNREACHABLE, "%s", client_error(cli->client));
-	done = reply.status >= 200 && reply.status < 300;
-	json = parse_reply(&reply);
-	reply_free(&reply);
-	*ret = json;
-	if (!json)
-		return EXIT_UNREACHABLE;
-	return done ? EXIT_DONE : EXIT_REFUSED;
+	return take_reply(&reply, ret);
 }
 
 int ask_mapping(struct cli *cli, const char *method, const char *id, const json_t *body,
@@ -83,36 +88,94 @@ int ask_get(struct cli *cli, const char *path, json_t **ret)
 	return status;
 }
 
-/* The page that begins behind the mapping `after`; "" asks for the first. */
-static int ask_page(struct cli *cli, const char *after, json_t **ret)
+/*
+ * The last ID of a page, told from its end: {"mappings": [...], "next": "m10000"}. Reading the
+ * whole takes us as long as the daemon needs for the next page, so it is worth knowing before. In a
+ * string the quotes would be escaped, and one brace closes only the outermost object, so nothing
+ * else can look like this; a page that ends in another way (the last one does) gives false, and is
+ * read first.
+ */
+static bool peek_next(struct slice page, char ret[static MAPPING_ID_TEXT_MAX])
 {
-	char base[80], *path;
-	int status;
+	static const char key[] = "\"next\"";
+	struct slice rest, id;
+	const char *found;
+	uint32_t number;
+
+	if (page.len > 64)
+		page = (struct slice){ page.at + page.len - 64, 64 };
+	found = memmem(page.at, page.len, key, sizeof(key) - 1);
+	if (!found)
+		return false;
+	found += sizeof(key) - 1;
+	rest = slice_trim((struct slice){ found, (size_t)(page.at + page.len - found) });
+	if (!read_char(&rest, ':'))
+		return false;
+	rest = slice_trim(rest);
+	if (!read_char(&rest, '"') || !slice_split(&rest, '"', &id) ||
+	    parse_mapping_id(id, &number) || !slice_eq(slice_trim(rest), "}"))
+		return false;
+	format_mapping_id(number, ret);
+	return true;
+}
+
+/* Asks for the page behind `after`, where there is one ("" asks for the first). */
+static int begin_page(struct cli *cli, const char *after)
+{
+	char base[64], *path;
+	int error;
 
 	snprintf(base, sizeof(base), "/api/v1/mappings?limit=%d%s", PAGE, *after ? "&after=" : "");
 	path = must(client_path(cli->client, base, after));
-	status = ask_get(cli, path, ret);
+	error = client_begin(cli->client, path);
 	free(path);
+	return error ? complain(EXIT_UNREACHABLE, "%s", client_error(cli->client)) : EXIT_DONE;
+}
+
+/* The page that was begun; *ret_begun says whether the one behind it is now. */
+static int finish_page(struct cli *cli, json_t **ret, bool *ret_begun)
+{
+	char after[MAPPING_ID_TEXT_MAX];
+	struct reply reply;
+	int status = EXIT_DONE;
+
+	*ret = NULL;
+	if (client_finish(cli->client, &reply))
+		return complain(EXIT_UNREACHABLE, "%s", client_error(cli->client));
+	*ret_begun = peek_next((struct slice){ reply.text, reply.len }, after);
+	if (*ret_begun)
+		status = begin_page(cli, after);
+	if (status) {
+		reply_free(&reply);
+		return status;
+	}
+	status = take_reply(&reply, ret);
+	if (status == EXIT_REFUSED) {
+		complain_refused(*ret, NULL);
+		*ret = NULL;
+	}
+	if (!status && !*ret_begun && *text_of(*ret, "next")) {
+		status = begin_page(cli, text_of(*ret, "next"));
+		*ret_begun = true;
+	}
 	return status;
 }
 
-int ask_all_mappings(struct cli *cli, bool (*visit)(void *arg, const json_t *mapping), void *arg)
+int ask_all_mappings(struct cli *cli, void (*visit)(void *arg, const json_t *mapping), void *arg)
 {
-	char *after = must(strdup(""));
-	bool more = true;
-	int status;
+	int status = begin_page(cli, "");
+	bool begun = true;
 
-	do {
-		json_t *answer, *mapping;
+	while (!status && begun) {
+		json_t *page, *mapping;
 		size_t i;
 
-		status = ask_page(cli, after, &answer);
-		json_array_foreach(json_object_get(answer, "mappings"), i, mapping)
-			more = more && visit(arg, mapping);
-		free(after);
-		after = must(strdup(text_of(answer, "next")));
-		json_decref(answer);
-	} while (!status && more && *after);
-	free(after);
+		status = finish_page(cli, &page, &begun);
+		if (!status) {
+			json_array_foreach(json_object_get(page, "mappings"), i, mapping)
+				visit(arg, mapping);
+		}
+		json_decref(page);
+	}
 	return status;
 }

@@ -62,8 +62,8 @@ int complain_refused(json_t *problem, const char *hint);
 /* ask() of a GET, complaints included. */
 int ask_get(struct cli *cli, const char *path, json_t **ret);
 
-/* All mappings, page by page; `visit` returns false to stop. Complaints included. */
-int ask_all_mappings(struct cli *cli, bool (*visit)(void *arg, const json_t *mapping), void *arg);
+/* All mappings, however many pages they take. Complaints included. */
+int ask_all_mappings(struct cli *cli, void (*visit)(void *arg, const json_t *mapping), void *arg);
 
 /* Complains of a fault in the words given on the command line. */
 int complain_usage(const struct fault *f);

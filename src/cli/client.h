@@ -30,11 +30,16 @@ struct reply {
 void reply_free(struct reply *r);
 
 /*
- * Sends one request and waits for its reply, whatever its status. `body` may be NULL. 0, or a
+ * Sends one request and waits for its reply, whatever its status. `body` may be empty. 0, or a
  * negative errno when there was no complete reply; client_error() then says why.
  */
 int client_send(struct client *c, const char *method, const char *path, struct slice body,
 		struct reply *ret);
+
+/* The same GET in two halves, so that the daemon can prepare its reply while we are busy with
+ * another. One at a time; one that was begun must be finished, or its client freed. */
+int client_begin(struct client *c, const char *path);
+int client_finish(struct client *c, struct reply *ret);
 
 /* GET of an event stream, from behind the event `last_id` (NULL: from now on): `take` is given its
  * pieces as they come and returns false to stop. Returns as client_send() does; *ret holds the

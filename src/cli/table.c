@@ -183,8 +183,11 @@ static void layout_fill(const struct table *t, const struct output *o, size_t ro
 
 static void blanks(struct output *o, unsigned n)
 {
-	while (n--)
-		fputc(' ', o->to);
+	static const char many[] = "                                ";
+
+	for (; n > sizeof(many) - 1; n -= sizeof(many) - 1)
+		fwrite(many, 1, sizeof(many) - 1, o->to);
+	fwrite(many, 1, n, o->to);
 }
 
 /* Prints `text`, which is `width` cells wide, into a column, cut where it is too wide for it. */

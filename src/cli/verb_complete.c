@@ -19,13 +19,12 @@ static void offer(const struct candidates *c, const char *word)
 		fprintf(c->to, "%s\n", word);
 }
 
-static bool visit_id(void *arg, const json_t *mapping)
+static void visit_id(void *arg, const json_t *mapping)
 {
 	char external[TUPLE_TEXT_MAX];
 
 	offer(arg, text_of(mapping, "id"));
 	offer(arg, format_mapping_external(mapping, external));
-	return true;
 }
 
 static void offer_options(const struct candidates *c, const struct option_row *rows, size_t n)

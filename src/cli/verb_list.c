@@ -17,13 +17,12 @@ struct json_list {
 	size_t n;
 };
 
-static bool visit_json(void *arg, const json_t *mapping)
+static void visit_json(void *arg, const json_t *mapping)
 {
 	struct json_list *list = arg;
 
 	fputs(list->n++ ? ",\n" : "\n", list->out->to);
 	output_json_line(list->out, mapping, "");
-	return true;
 }
 
 static int list_json(struct cli *cli)
@@ -38,10 +37,9 @@ static int list_json(struct cli *cli)
 	return status;
 }
 
-static bool visit_row(void *arg, const json_t *mapping)
+static void visit_row(void *arg, const json_t *mapping)
 {
 	list_table_row(arg, mapping);
-	return true;
 }
 
 static int run_list(struct cli *cli, const struct options *options)
