@@ -61,10 +61,11 @@ int gateway_mend(struct gateway *g, struct fault *f)
 		return ret;
 	}
 	g->heal_due = false;
-	if (report.added || report.removed) {
+	if (report.rules || report.added || report.removed) {
 		snprintf(g->healed, sizeof(g->healed),
-			 "%s: %zu elements were missing, %zu did not belong, %zu were right",
-			 p->ops->name, report.added, report.removed, report.kept);
+			 "%s: %zu elements were missing, %zu did not belong, %zu were right%s",
+			 p->ops->name, report.added, report.removed, report.kept,
+			 report.rules ? ", the rules were put back" : "");
 		log_notice("gateway: healed %s", g->healed);
 	}
 	return 0;

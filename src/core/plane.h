@@ -28,6 +28,7 @@ struct plane_batch {
 
 struct reconcile_report {
 	size_t kept, added, removed; /* elements in the kernel */
+	bool rules;                  /* the rules around them were put in force anew */
 };
 
 /* One live connection through a mapping. */

@@ -380,13 +380,16 @@ static int nft_reconcile_plane(struct plane *plane, const struct mapping_table *
 			       struct reconcile_report *ret, struct fault *f)
 {
 	struct nft_plane *p = nft_of(plane);
+	bool rules = p->rules_due;
 	int err = -ESTALE;
 
 	/* Somebody may be changing the table at this very moment; he will tire first. */
 	for (int tries = 0; err == -ESTALE && tries < 5; tries++)
 		err = reconcile_once(p, wanted, ret, f);
-	if (err == 0)
+	if (err == 0) {
 		p->in_force = true;
+		ret->rules = rules;
+	}
 	return err;
 }
 
