@@ -3,7 +3,7 @@
  * The kernel has no index of flows by mapping, so ending some means walking its table. It is walked
  * once for a batch, and the kernel is told to leave out what cannot matter: entries that were not
  * translated (all that the LAN browses) and, where the changes are of one client, entries of
- * others.
+ * others. That only saves work: each entry is judged here again.
  *
  * Entries are deleted while the dump goes on, over a socket of their own, some hundred at a time:
  * so memory stays small however many there are. A deletion can make the dump show a neighbour
