@@ -11,6 +11,7 @@
 #include "plane/listeners.h"
 #include "plane/memory.h"
 #include "plane/nft.h"
+#include "plane/roles.h"
 #include "plane/uplink.h"
 #include "store/sqlite.h"
 
@@ -66,6 +67,14 @@ static struct uplink_config uplink_config(const struct config *c, struct uplink_
 		.firewall = c->gateway.firewall,
 		.hairpin = c->gateway.hairpin,
 	};
+}
+
+int house_check(const struct config *config, struct fault *f)
+{
+	struct uplink_words words;
+	struct uplink_config uplink = uplink_config(config, &words);
+
+	return roles_check(&uplink, f);
 }
 
 static int open_uplink(const struct config *c, struct uplink **ret, struct fault *f)

@@ -24,6 +24,9 @@ struct house {
 	bool site_due; /* the plane has not yet followed the latest site */
 };
 
+/* What config.c cannot see of a configuration: whether the rooms could live with it. */
+int house_check(const struct config *config, struct fault *f);
+
 /* Opens everything; after 0 the kernel holds what the store says. */
 int house_open(const struct config *config, void (*need_turn)(void *arg), void *arg,
 	       struct house *ret, struct fault *f);
@@ -35,7 +38,8 @@ int house_uplink_fd(const struct house *h);
 /* Reads the news and brings the gateway to the site as it is. -errno: call again in a while. */
 int house_follow(struct house *h, struct fault *f);
 
-/* Another configuration: puts in force what can be and logs what needs a restart. */
+/* Another configuration, which house_check() found right: puts in force what can be and logs what
+ * needs a restart. */
 int house_reconfigure(struct house *h, const struct config *config, struct fault *f);
 
 /* Calls `say` with each problem there is. */

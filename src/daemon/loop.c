@@ -128,7 +128,7 @@ static void reload(struct daemon *d)
 	struct config config;
 	struct fault f;
 
-	if (config_load(d->config_path, &config, &f) < 0) {
+	if (config_load(d->config_path, &config, &f) < 0 || house_check(&config, &f) < 0) {
 		log_error("config: not reloaded: %s", f.text);
 		return;
 	}

@@ -169,7 +169,7 @@ int main(int argc, char **argv)
 	log_open(options.debug);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
-	if (config_load(options.config_path, &config, &f) < 0)
+	if (config_load(options.config_path, &config, &f) < 0 || house_check(&config, &f) < 0)
 		return complain(&f, EXIT_USAGE);
 	if (options.task == TASK_CHECK_CONFIG)
 		puts("portwrightd: the configuration is fine");

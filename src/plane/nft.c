@@ -550,6 +550,9 @@ int nft_plane_open(struct plane **ret, struct fault *f)
 		goto fail;
 	}
 	err = conntrack_open(&p->conntrack, f);
+	if (err == -EPERM) /* the first question of all: say what would answer it */
+		fault_set(f, FAULT_PLANE, "",
+			  "nftables: Operation not permitted; needs CAP_NET_ADMIN (run as root)");
 	if (err)
 		goto fail;
 	count_flows();

@@ -127,8 +127,8 @@ static json_t *read_body(struct http_request *r)
 	json_error_t error;
 	json_t *json;
 
-	json = json_loadb(r->body.at ? r->body.at : "", r->body.len, JSON_REJECT_DUPLICATES,
-			  &error);
+	json = json_loadb(r->body.at ? r->body.at : "", r->body.len,
+			  JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
 	if (!json)
 		problem_answer_http(r, PROBLEM_MALFORMED, "line %d, column %d: %s", error.line,
 				    error.column,

@@ -182,6 +182,8 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, co
 	struct http_private *p = *context;
 	size_t n = *size;
 
+	if (((struct http *)cls)->closing && !(p && p->answered))
+		return MHD_NO; /* nobody would answer any more */
 	if (!p) {
 		p = request_new(cls, connection, url, method);
 		*context = p;
@@ -223,7 +225,13 @@ const char *http_header(const struct http_request *r, const char *name)
 
 const char *http_query(const struct http_request *r, const char *name)
 {
-	return MHD_lookup_connection_value(r->private->connection, MHD_GET_ARGUMENT_KIND, name);
+	const char *value = NULL;
+	size_t size;
+
+	if (MHD_lookup_connection_value_n(r->private->connection, MHD_GET_ARGUMENT_KIND, name,
+					  strlen(name), &value, &size) != MHD_YES)
+		return NULL;
+	return value ? value : ""; /* "?limit" is "?limit=" */
 }
 
 struct query_search {
