@@ -72,13 +72,15 @@ static void print_flows(struct output *o, const json_t *answer, bool screen)
 	json_array_foreach(json_object_get(answer, "flows"), i, flow) add_row(table, flow);
 	if (screen) {
 		output_measure(o);
-		most = o->height > 5 ? o->height - 4 : 1;
+		most = o->height > 6 ? o->height - 5 : 1;
 		fprintf(o->to, SCREEN_ON "%.*s\n", (int)o->width,
 			format_date(clock_wall(), true, now));
 	}
 	table_print(table, o, most);
 	if (table_rows(table) > most)
 		fprintf(o->to, "... and %s more\n", format_count(table_rows(table) - most, count));
+	if (json_is_true(json_object_get(answer, "truncated")))
+		fputs("... and more than portwrightd lists at once\n", o->to);
 	table_free(table);
 }
 
