@@ -17,6 +17,7 @@
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
+static const char manual[] = SOURCE_ROOT "/docs/portwright.conf.5";
 static const char packaged[] = SOURCE_ROOT "/packaging/portwright.conf";
 static char folder[] = "/tmp/portwright-config-XXXXXX";
 static char path[64];
@@ -85,6 +86,21 @@ static void test_defaults(void **state)
 	assert_defaults(&c);
 }
 
+/* Whether the manual page has an entry for the key of this line, "key = ...". */
+static bool is_documented(const char *line)
+{
+	FILE *file = fopen(manual, "r");
+	char entry[64], text[256];
+	bool found = false;
+
+	assert_non_null(file);
+	snprintf(entry, sizeof(entry), ".It Ic %.*s Li ", (int)strcspn(line, " "), line);
+	while (!found && fgets(text, sizeof(text), file))
+		found = !strncmp(text, entry, strlen(entry));
+	fclose(file);
+	return found;
+}
+
 /* What the package installs says nothing but the defaults, whether its keys are commented out, as
  * they are, or not. */
 static void test_packaged_file(void **state)
@@ -102,6 +118,8 @@ static void test_packaged_file(void **state)
 		if (!strncmp(line, ";", 1) && strchr(line, '=')) {
 			from = line + 1;
 			keys++;
+			if (!is_documented(from))
+				fail_msg("not in portwright.conf(5): %s", from);
 		}
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", from);
 	}
