@@ -6,7 +6,6 @@ and what it left in the kernel.
 PORTWRIGHT_BUILD names the build folder to take the programs from (default: build/), so that one
 suite runs over the plain build and over the one with sanitizers.
 """
-import contextlib
 import http.client
 import json
 import os
@@ -28,6 +27,12 @@ class Api(http.client.HTTPConnection):
     def __init__(self, path, timeout=30):
         super().__init__("localhost", timeout=timeout)
         self.path = str(path)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
@@ -155,7 +160,7 @@ class Daemon:
     def mappings(self):
         """Every mapping, by the API."""
         found, after = [], None
-        with contextlib.closing(self.api()) as api:
+        with self.api() as api:
             while True:
                 query = "?limit=10000" + (f"&after={after}" if after else "")
                 status, page, _ = api.ask("GET", "/api/v1/mappings" + query)
@@ -166,7 +171,7 @@ class Daemon:
                     return found
 
     def mapping(self, identity):
-        with contextlib.closing(self.api()) as api:
+        with self.api() as api:
             status, mapping, _ = api.ask("GET", f"/api/v1/mappings/{identity}")
             assert status == 200, mapping
             return mapping

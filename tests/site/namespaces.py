@@ -217,6 +217,11 @@ class Site:
         """A switch inside `host`, which also is its interface on that LAN."""
         host.ip("link", "add", name, "type", "bridge", "forward_delay", 0)
         host.ip("link", "set", name, "up")
+        # Kernels with br_netfilter built in pass bridged packets to netfilter unless told not to; where
+        # it is a module, as in Debian, nobody does before Docker loads it.
+        with contextlib.suppress(CommandFailed):
+            host.sysctl("net.bridge.bridge-nf-call-iptables=0",
+                        "net.bridge.bridge-nf-call-ip6tables=0")
 
     def plug(self, device, a_name, host, bridge):
         """A cable from a device to a switch."""
