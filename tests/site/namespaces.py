@@ -109,6 +109,7 @@ class Namespace:
     def start(self, *arguments, **options):
         """Starts a command that goes on; it ends with the namespace at the latest."""
         options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("start_new_session", True)  # a terminal's Ctrl-C is for us, not for them
         process = subprocess.Popen(self.command(*arguments), **options)
         self.processes.append(process)
         return process
