@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RESERVE_SIZE 65536
-
 /* `sign` is 1 for a mapping that came, -1 for one that went. */
 static void count_lease(struct gateway *g, const struct mapping *m, int sign)
 {
@@ -216,8 +214,9 @@ int gateway_open(const struct gateway_config *config, const struct site *site, s
 	if (!g)
 		return fault_set(f, FAULT_MEMORY, "", "out of memory");
 	g->config = *config;
-	g->reserve = malloc(RESERVE_SIZE);
+	g->reserve = malloc(GATEWAY_RESERVE);
 	g->dates_checked = clock_now();
+	g->retry_at = g->dates_checked;
 	if (!g->reserve || site_copy(site, &g->site) < 0 || mapping_table_new(&g->table) < 0) {
 		error = fault_set(f, FAULT_MEMORY, "", "out of memory");
 		goto fail;
@@ -304,7 +303,8 @@ const char *gateway_trouble(const struct gateway *g)
 	if (g->heal_due)
 		return "what is in force may differ from the mappings: mending failed, see the log";
 	if (g->owed.n_changes)
-		return "the store keeps changes that were refused: it cannot be written, see the log";
+		return "the store keeps changes that were refused: it cannot be written, see the "
+		       "log";
 	return NULL;
 }
 

@@ -32,6 +32,9 @@
 /* How far a dated mapping's deadline may stray from its date before it is set anew. */
 #define GATEWAY_DATE_TOLERANCE_MS 1500
 
+/* Bytes set aside for an undo, which must not fail. */
+#define GATEWAY_RESERVE 65536
+
 #define GATEWAY_SELF "portwright" /* who, of what the gateway does by itself */
 
 enum purpose {
@@ -102,7 +105,7 @@ struct gateway {
 
 	clock_ms counted_at;
 	bool counted;
-	void *reserve; /* memory set aside for take_back() */
+	void *reserve; /* NULL once an undo needed it, until the next turn */
 };
 
 /* gateway.c */

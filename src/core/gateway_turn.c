@@ -20,6 +20,8 @@
 
 #include "base/log.h"
 
+#include <stdlib.h>
+
 static void landed(void *arg, int error, const struct fault *f);
 static void landed_owed(void *arg, int error, const struct fault *f);
 
@@ -262,8 +264,7 @@ static void landed_owed(void *arg, int error, const struct fault *f)
 	}
 	g->busy = true;
 	if (error < 0) {
-		log_error("gateway: refused changes could not be taken back from the store, trying "
-			  "again: %s",
+		log_error("gateway: the store could not be brought up to date, trying again: %s",
 			  f->text);
 		reply_all(&g->owed);
 		fail_batch(g, &g->waiting, f);
@@ -295,6 +296,8 @@ static void prepare(struct gateway *g)
 	if (o && o->forget)
 		o->forget(o);
 	port_allocator_forget(&g->allocator);
+	if (!g->reserve)
+		g->reserve = malloc(GATEWAY_RESERVE);
 	if (g->leases_due)
 		gateway_rebuild_leases(g);
 	if (g->heal_due && !patient)

@@ -98,13 +98,17 @@ static int walk_round(struct search *s, uint32_t start, uint32_t step, uint32_t 
 
 	if (!s->spec.n_remote_hosts && !s->except) {
 		hint = hint_for(s, start, step);
+		if (hint->exhausted)
+			return 0;
 		from = hint->next;
 	}
 	found = walk(s, from, PORT_MAX + 1, step, ret);
 	if (found == 0)
 		found = walk(s, PORT_MIN + start % step, start, step, ret);
-	else if (found > 0 && hint)
+	if (found > 0 && hint)
 		hint->next = *ret;
+	if (found == 0 && hint)
+		hint->exhausted = true;
 	return found;
 }
 

@@ -21,11 +21,12 @@
 
 #define PORT_HINTS 8
 
-/* Up to `next`, a search of this kind found everything taken. */
+/* Up to `next`, searches of this kind found everything taken; or all of it, once round. */
 struct port_hint {
 	struct addr external;
 	uint32_t start, next, width, step;
 	uint8_t protocols; /* 0: no hint */
+	bool exhausted;
 };
 
 struct port_allocator {
