@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "daemon/compose.h"
+#include "daemon/confine.h"
 #include "daemon/loop.h"
 #include "serve/http.h"
 
@@ -123,8 +124,11 @@ static int make_folder(const char *path)
 
 static int run(const struct config *config, const char *config_path, struct fault *f)
 {
-	int r = http_check_free(config->api.socket, f);
+	int r = confine_drop_privileges(f);
 
+	if (r < 0)
+		return r;
+	r = http_check_free(config->api.socket, f);
 	if (r < 0)
 		return r;
 	r = make_folder(config->gateway.runtime_dir);
