@@ -154,6 +154,7 @@ static void on_done(void *arg, const struct gateway_result *result)
 	struct import *import = arg;
 	size_t entry = result->culprit - import->n_deletions; /* wraps where it was a deletion */
 
+	import->request->heavy = true;
 	if (!result->fault)
 		api_answer_json(import->request, 200,
 				json_pack("{s:I, s:I, s:I}", "added", (json_int_t)import->n_entries,

@@ -33,6 +33,10 @@ struct http_request {
 	const void *route;
 	struct slice argument;
 
+	/* Whoever answers may set it: much memory is free behind this request and goes back to the
+	 * kernel. */
+	bool heavy;
+
 	struct http_private *private;
 };
 

@@ -21,8 +21,8 @@
 
 #define DROPPED_MAX	  ((size_t)128 << 20)
 #define STREAM_BLOCK_SIZE 4096
-/* A body above this leaves holes in the heap that are worth giving back. */
-#define LARGE_BODY	  ((size_t)1 << 20)
+/* What it takes to read or write a body above this leaves holes worth giving back. */
+#define HEAVY_BODY	  ((size_t)1 << 20)
 
 static int hex_digit(char c)
 {
@@ -58,10 +58,11 @@ size_t http_unescape(void *cls, struct MHD_Connection *connection, char *s)
 
 static void request_free(struct http_private *p)
 {
-	bool large = p->body.capacity > LARGE_BODY;
+	bool heavy;
 
 	if (!p)
 		return;
+	heavy = p->request.heavy || p->body.capacity > HEAVY_BODY;
 	if (p->previous)
 		p->previous->next = p->next;
 	else if (p->http->requests == p)
@@ -73,7 +74,7 @@ static void request_free(struct http_private *p)
 	text_free(&p->body);
 	free(p->path);
 	free(p);
-	if (large)
+	if (heavy)
 		malloc_trim(0);
 }
 
@@ -283,6 +284,16 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 		MHD_add_response_header(response, name, value);
 }
 
+/* libmicrohttpd lets go of an answer's body only when the request is gone. */
+static void free_answer(void *body)
+{
+	bool heavy = malloc_usable_size(body) > HEAVY_BODY;
+
+	free(body);
+	if (heavy)
+		malloc_trim(0);
+}
+
 void http_answer(struct http_request *r, struct http_answer *a)
 {
 	static char no_memory[] = "{\"type\": \"https://portwright.invalid/problems/memory\", "
@@ -296,8 +307,8 @@ void http_answer(struct http_request *r, struct http_answer *a)
 		response = MHD_create_response_from_buffer(sizeof(no_memory) - 1, no_memory,
 							   MHD_RESPMEM_PERSISTENT);
 	} else {
-		response = MHD_create_response_from_buffer(a->body.len, a->body.at,
-							   MHD_RESPMEM_MUST_FREE);
+		response = MHD_create_response_from_buffer_with_free_callback(
+			a->body.len, a->body.at, free_answer);
 		if (!response)
 			text_free(&a->body);
 	}
