@@ -29,7 +29,7 @@ static const char *const statement_texts[N_STATEMENTS] = {
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_PUT] = sqlite_row_put,
 	[STATEMENT_DELETE] = "DELETE FROM mapping WHERE id = ?",
-	/* deadline_from_wall() for all */
+	/* What deadline_from_wall() of sqlite_row.c says, for all. */
 	[STATEMENT_REBASE] = "UPDATE mapping SET expires = max(1, ?1 + (expires_wall - ?2) * 1000)"
 			     " WHERE expires <> 0",
 	[STATEMENT_STATE] = "SELECT last_id, boot_id, writes FROM state",

@@ -253,7 +253,8 @@ static bool read_remote_hosts(sqlite3_stmt *list,
 	return true;
 }
 
-clock_ms deadline_from_wall(wall_s moment, const struct row_time *at)
+/* Past moments lie in the past, but are never 0, which would mean for ever. */
+static clock_ms deadline_from_wall(wall_s moment, const struct row_time *at)
 {
 	clock_ms deadline = at->now + (moment - at->wall) * 1000;
 

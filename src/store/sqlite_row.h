@@ -28,8 +28,4 @@ int sqlite_row_bind(sqlite3_stmt *put, const struct mapping *m, const struct row
 int sqlite_row_read(sqlite3_stmt *list, const struct row_time *at, struct mapping **ret,
 		    const char **ret_column);
 
-/* What is left until a moment of wall time, as a deadline of this boot; past ones lie in the past
- * but are never 0, which would mean for ever. */
-clock_ms deadline_from_wall(wall_s moment, const struct row_time *at);
-
 #endif
