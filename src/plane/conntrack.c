@@ -5,12 +5,13 @@
  * translated (all that the LAN browses) and, where the changes are of one client, entries of
  * others. That only saves work: each entry is judged here again.
  *
- * Entries are deleted while the dump goes on, over a socket of their own, some hundred at a time:
- * so memory stays small however many there are. A deletion can make the dump show a neighbour
- * twice, never leave one out; deleting what is gone is no error.
+ * Entries are deleted while the dump goes on, over a socket of their own (ct_commands), some dozens
+ * at a time: so memory stays small however many there are. A deletion can make the dump show a
+ * neighbour twice, never leave one out; deleting what is gone is no error.
  */
 #include "plane/conntrack.h"
 
+#include "plane/ct_commands.h"
 #include "plane/ct_message.h"
 #include "plane/ending.h"
 #include "plane/netlink.h"
@@ -21,13 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As much as one datagram of deletions takes: the errors that come back for it, should every one of
- * them fail, still fit into the socket's receive buffer. */
-#define DELETIONS_SIZE 16384
-
 struct conntrack {
 	struct netlink dumps;
-	struct netlink deletions;
+	struct netlink commands;
 };
 
 int conntrack_open(struct conntrack **ret, struct fault *f)
@@ -40,7 +37,7 @@ int conntrack_open(struct conntrack **ret, struct fault *f)
 		return fault_set(f, FAULT_MEMORY, "", "out of memory");
 	r = netlink_open(&ct->dumps, NETLINK_NETFILTER, 0, 0);
 	if (!r)
-		r = netlink_open(&ct->deletions, NETLINK_NETFILTER, 0, 0);
+		r = netlink_open(&ct->commands, NETLINK_NETFILTER, 0, 0);
 	if (!r)
 		r = netlink_ask(&ct->dumps, ct_put_probe(buf), NULL, NULL);
 	if (r < 0) {
@@ -58,90 +55,16 @@ void conntrack_close(struct conntrack *ct)
 	if (!ct)
 		return;
 	netlink_close(&ct->dumps);
-	netlink_close(&ct->deletions);
+	netlink_close(&ct->commands);
 	free(ct);
 }
 
 /*
  * Ending flows.
  */
-struct deletions {
-	struct netlink *nl;
-	struct nlmsghdr *last; /* in buf; NULL while that is empty */
-	size_t used;
-	size_t waiting, ended;
-	int error; /* the first that is not "gone already" */
-	char buf[DELETIONS_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-};
-
-/* Reads what the kernel says to the deletions sent up to `last`, the only one that is acknowledged
- * when it went well. 0 where the acknowledgement is still to come, 1 at the end. */
-static int read_errors(struct deletions *d, const char *buf, int len)
-{
-	const struct nlmsghdr *m = (const struct nlmsghdr *)buf;
-	int end = 0;
-
-	for (; mnl_nlmsg_ok(m, len); m = mnl_nlmsg_next(m, &len)) {
-		const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
-
-		if (m->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(m) < sizeof(*e))
-			continue;
-		if (e->error)
-			d->waiting -= d->waiting > 0;
-		if (e->error && e->error != -ENOENT && !d->error)
-			d->error = e->error;
-		if (m->nlmsg_seq == d->nl->sequence)
-			end = 1;
-	}
-	return end;
-}
-
-/* Sends what waits and hears the kernel out. */
-static int exchange(struct deletions *d)
-{
-	char answer[NETLINK_BUFFER] __attribute__((aligned(NLMSG_ALIGNTO)));
-
-	d->last->nlmsg_flags |= NLM_F_ACK;
-	if (mnl_socket_sendto(d->nl->socket, d->buf, d->used) < 0)
-		return -errno;
-	for (;;) {
-		ssize_t got = mnl_socket_recvfrom(d->nl->socket, answer, sizeof(answer));
-
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		if (got >= 0 && read_errors(d, answer, (int)got))
-			return 0;
-	}
-}
-
-static void flush(struct deletions *d)
-{
-	int r;
-
-	if (!d->last)
-		return;
-	r = exchange(d);
-	if (!r)
-		d->ended += d->waiting;
-	else if (!d->error)
-		d->error = r;
-	d->last = NULL;
-	d->used = d->waiting = 0;
-}
-
-static void put_deletion(struct deletions *d, const struct nlmsghdr *entry)
-{
-	if (d->used + CT_REQUEST_MAX > sizeof(d->buf))
-		flush(d);
-	d->last = ct_put_delete(d->buf + d->used, entry);
-	d->last->nlmsg_seq = ++d->nl->sequence;
-	d->used += NLMSG_ALIGN(d->last->nlmsg_len);
-	d->waiting++;
-}
-
 struct ending_walk {
 	const struct ending *ending;
-	struct deletions deletions;
+	struct ct_commands commands;
 };
 
 static int visit_for_ending(void *arg, const struct nlmsghdr *m)
@@ -150,7 +73,7 @@ static int visit_for_ending(void *arg, const struct nlmsghdr *m)
 	struct ct_entry e;
 
 	if (parse_ct_entry(m, &e) && ending_concerns(w->ending, &e.tuple))
-		put_deletion(&w->deletions, m);
+		ct_commands_end(&w->commands, m, &e);
 	return 0;
 }
 
@@ -162,10 +85,30 @@ static int walk(struct conntrack *ct, const struct ct_filter *filter, netlink_vi
 	return netlink_ask(&ct->dumps, ct_put_dump(buf, filter), visit, arg);
 }
 
-int conntrack_end_changed(struct conntrack *ct, const struct change *changes, size_t n,
-			  size_t *ret_ended)
+/* An address of the gateway's own that a device can be answered from; on a LAN, if there is one. */
+static struct addr own_address(const struct site *site, bool v4)
 {
-	struct ending_walk w = { .deletions.nl = &ct->deletions };
+	struct addr any = { 0 };
+
+	for (size_t i = 0; i < site->n_addresses; i++) {
+		const struct addr *a = &site->addresses[i].prefix.addr;
+		enum addr_kind kind = addr_kind(a);
+
+		if (addr_is_v4(a) != v4 || kind == ADDR_LOOPBACK || kind == ADDR_LINK_LOCAL)
+			continue;
+		for (size_t k = 0; k < site->n_links; k++)
+			if (site->links[k].role == LINK_LAN &&
+			    site->links[k].index == site->addresses[i].link)
+				return *a;
+		any = *a;
+	}
+	return any;
+}
+
+int conntrack_end_changed(struct conntrack *ct, const struct site *site,
+			  const struct change *changes, size_t n, size_t *ret_ended)
+{
+	struct ending_walk w = { .commands.nl = &ct->commands };
 	struct ct_filter filter = { 0 };
 	struct ending *ending;
 	int r, r6 = 0;
@@ -176,6 +119,8 @@ int conntrack_end_changed(struct conntrack *ct, const struct change *changes, si
 	if (r < 0 || !ending)
 		return r;
 	w.ending = ending;
+	w.commands.answer_from4 = own_address(site, true);
+	w.commands.answer_from6 = own_address(site, false);
 	filter.client = ending_client(ending);
 	if (ending_has_mappings(ending)) {
 		filter.family = AF_INET;
@@ -187,13 +132,13 @@ int conntrack_end_changed(struct conntrack *ct, const struct change *changes, si
 		filter.translated = false;
 		r6 = walk(ct, &filter, visit_for_ending, &w);
 	}
-	flush(&w.deletions);
+	ct_commands_flush(&w.commands);
 	ending_free(ending);
 	if (ret_ended)
-		*ret_ended = w.deletions.ended;
+		*ret_ended = w.commands.ended;
 	if (r < 0)
 		return r;
-	return r6 < 0 ? r6 : w.deletions.error;
+	return r6 < 0 ? r6 : w.commands.error;
 }
 
 /*

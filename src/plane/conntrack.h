@@ -28,11 +28,14 @@ void conntrack_close(struct conntrack *ct);
  * tuple or client, remote no longer admitted). Changes that cannot end a flow cost nothing;
  * otherwise the table is dumped once, whatever n is. Flows that the client itself opened stay.
  *
+ * The client cannot carry on from its side either: what it still sends on such a flow is answered
+ * by the gateway, with a TCP reset or an ICMP port unreachable (ct_commands.h says why and how).
+ *
  * 0, or a negative errno when not all of them could be ended (the rest was still tried).
  * *ret_ended (may be NULL) counts the entries that went, on failure too.
  */
-int conntrack_end_changed(struct conntrack *ct, const struct change *changes, size_t n,
-			  size_t *ret_ended);
+int conntrack_end_changed(struct conntrack *ct, const struct site *site,
+			  const struct change *changes, size_t n, size_t *ret_ended);
 
 /* Live flows of t's mappings, or of `only`. The flow is visit's to read while it runs; non-zero
  * from visit stops and is returned. `site` tells LAN peers from others. */

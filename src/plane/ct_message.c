@@ -16,6 +16,9 @@
 /* The longest tuple the kernel makes: IPv6, ports and a zone, all nested and padded. */
 #define TUPLE_MAX 128
 
+/* tcpmux: no service of today listens there. */
+#define CLOSED_PORT 1
+
 static struct nlmsghdr *put_header(void *buf, uint16_t type, uint16_t flags, uint8_t family)
 {
 	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
@@ -60,23 +63,105 @@ struct nlmsghdr *ct_put_dump(void *buf, const struct ct_filter *filter)
 	return m;
 }
 
-struct nlmsghdr *ct_put_delete(void *buf, const struct nlmsghdr *entry)
+static struct nlmsghdr *put_delete(void *buf, const struct nlmsghdr *of, bool by_id)
 {
-	const struct nfgenmsg *head = mnl_nlmsg_get_payload(entry);
+	const struct nfgenmsg *head = mnl_nlmsg_get_payload(of);
 	struct nlmsghdr *m = put_header(buf, IPCTNL_MSG_CT_DELETE, 0, head->nfgen_family);
 	const struct nlattr *attr;
 
-	mnl_attr_for_each (attr, entry, sizeof(*head)) {
-		switch (mnl_attr_get_type(attr)) {
-		case CTA_TUPLE_ORIG:
-		case CTA_ID:
-		case CTA_ZONE:
-			/* As it came, with the flags of its type. */
+	mnl_attr_for_each (attr, of, sizeof(*head)) {
+		uint16_t type = mnl_attr_get_type(attr);
+
+		/* As it came, with the flags of its type. */
+		if (type == CTA_TUPLE_ORIG || type == CTA_ZONE || (type == CTA_ID && by_id))
 			mnl_attr_put(m, attr->nla_type, mnl_attr_get_payload_len(attr),
 				     mnl_attr_get_payload(attr));
-			break;
-		}
 	}
+	return m;
+}
+
+struct nlmsghdr *ct_put_delete(void *buf, const struct nlmsghdr *entry)
+{
+	return put_delete(buf, entry, true);
+}
+
+struct nlmsghdr *ct_put_delete_rival(void *buf, const struct nlmsghdr *request)
+{
+	return put_delete(buf, request, false);
+}
+
+static void put_address(struct nlmsghdr *m, uint16_t type4, uint16_t type6, const struct addr *a)
+{
+	if (addr_is_v4(a))
+		mnl_attr_put_u32(m, type4, addr_to_v4(a).s_addr);
+	else
+		mnl_attr_put(m, type6, sizeof(a->in6), &a->in6);
+}
+
+struct end {
+	const struct addr *addr;
+	uint16_t port;
+};
+
+static void put_tuple(struct nlmsghdr *m, uint16_t type, uint8_t protocol, struct end from,
+		      struct end to)
+{
+	struct nlattr *tuple = mnl_attr_nest_start(m, type), *nest;
+
+	nest = mnl_attr_nest_start(m, CTA_TUPLE_IP);
+	put_address(m, CTA_IP_V4_SRC, CTA_IP_V6_SRC, from.addr);
+	put_address(m, CTA_IP_V4_DST, CTA_IP_V6_DST, to.addr);
+	mnl_attr_nest_end(m, nest);
+	nest = mnl_attr_nest_start(m, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(m, CTA_PROTO_NUM, protocol);
+	mnl_attr_put_u16(m, CTA_PROTO_SRC_PORT, htons(from.port));
+	mnl_attr_put_u16(m, CTA_PROTO_DST_PORT, htons(to.port));
+	mnl_attr_nest_end(m, nest);
+	mnl_attr_nest_end(m, tuple);
+}
+
+/* A connection in full swing whose sequence numbers nobody knows: liberal ones are not checked. */
+static void put_tcp_state(struct nlmsghdr *m)
+{
+	static const struct nf_ct_tcp_flags liberal = {
+		.flags = IP_CT_TCP_FLAG_BE_LIBERAL,
+		.mask = IP_CT_TCP_FLAG_BE_LIBERAL,
+	};
+	struct nlattr *outer = mnl_attr_nest_start(m, CTA_PROTOINFO);
+	struct nlattr *inner = mnl_attr_nest_start(m, CTA_PROTOINFO_TCP);
+
+	mnl_attr_put_u8(m, CTA_PROTOINFO_TCP_STATE, TCP_CONNTRACK_ESTABLISHED);
+	mnl_attr_put(m, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, sizeof(liberal), &liberal);
+	mnl_attr_put(m, CTA_PROTOINFO_TCP_FLAGS_REPLY, sizeof(liberal), &liberal);
+	mnl_attr_nest_end(m, inner);
+	mnl_attr_nest_end(m, outer);
+}
+
+struct nlmsghdr *ct_put_bar(void *buf, const struct ct_entry *entry, const struct addr *own)
+{
+	const struct flow_tuple *t = &entry->tuple;
+	bool tcp = t->protocol == PROTOCOL_TCP;
+	struct nlmsghdr *m = put_header(buf, IPCTNL_MSG_CT_NEW, NLM_F_CREATE | NLM_F_EXCL,
+					addr_is_v4(&t->client) ? AF_INET : AF_INET6);
+	struct end client = { &t->client, t->client_port };
+	struct end peer = { &entry->peer, entry->peer_port };
+	struct nlattr *nat, *ports;
+
+	put_tuple(m, CTA_TUPLE_ORIG, tcp ? IPPROTO_TCP : IPPROTO_UDP, client, peer);
+	put_tuple(m, CTA_TUPLE_REPLY, tcp ? IPPROTO_TCP : IPPROTO_UDP, peer, client);
+	mnl_attr_put_u32(m, CTA_TIMEOUT, htonl(entry->timeout));
+	/* As if it had always been there: other firewalls let it through to be answered, and the
+	 * answer does not end it before the last packet of a burst has come. */
+	mnl_attr_put_u32(m, CTA_STATUS, htonl(IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED));
+	if (tcp)
+		put_tcp_state(m);
+	nat = mnl_attr_nest_start(m, CTA_NAT_DST);
+	put_address(m, CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP, own);
+	ports = mnl_attr_nest_start(m, CTA_NAT_PROTO);
+	mnl_attr_put_u16(m, CTA_PROTONAT_PORT_MIN, htons(CLOSED_PORT));
+	mnl_attr_put_u16(m, CTA_PROTONAT_PORT_MAX, htons(CLOSED_PORT));
+	mnl_attr_nest_end(m, ports);
+	mnl_attr_nest_end(m, nat);
 	return m;
 }
 
@@ -232,6 +317,8 @@ bool parse_ct_entry(const struct nlmsghdr *m, struct ct_entry *ret)
 		.protocol = orig.protocol == IPPROTO_TCP ? PROTOCOL_TCP : PROTOCOL_UDP,
 		.translated = status & IPS_DST_NAT,
 	};
+	e.peer = reply.destination;
+	e.peer_port = reply.destination_port;
 	*ret = e;
 	return true;
 }

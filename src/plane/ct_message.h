@@ -16,6 +16,8 @@ struct ct_entry {
 	struct flow_tuple tuple;
 	uint64_t packets_in, bytes_in, packets_out,
 		bytes_out; /* 0 where the kernel does not count */
+	struct addr peer;  /* who the client answers: the remote, or the gateway if hairpinned */
+	uint16_t peer_port;
 	uint32_t timeout;  /* seconds */
 	uint8_t tcp_state; /* enum tcp_conntrack */
 };
@@ -29,14 +31,23 @@ struct ct_filter {
 };
 
 /* Room for any of the requests below. */
-#define CT_REQUEST_MAX 256
+#define CT_REQUEST_MAX 384
 
-/* All three write at buf and return the message, which has no sequence number yet. */
+/* All of them write at buf and return the message, which has no sequence number yet. */
 struct nlmsghdr *ct_put_dump(void *buf, const struct ct_filter *filter);
 struct nlmsghdr *ct_put_probe(void *buf); /* asks how many there are: is anybody there? */
 /* Deletes that very entry: its tuple, and its id, in case the tuple is another flow's by now.
  * `entry` must be a message that parse_ct_entry() took. */
 struct nlmsghdr *ct_put_delete(void *buf, const struct nlmsghdr *entry);
+
+/*
+ * Bars the way from the client back to its peer, for as long as `entry` would have lived: an entry
+ * that leads the client's packets to a closed port of `own`, the gateway, which answers with a TCP
+ * reset or an ICMP port unreachable. Only for an entry that is deleted: two cannot have one tuple.
+ */
+struct nlmsghdr *ct_put_bar(void *buf, const struct ct_entry *entry, const struct addr *own);
+/* Deletes whatever entry has the original tuple of `request`, one of ct_put_bar(). */
+struct nlmsghdr *ct_put_delete_rival(void *buf, const struct nlmsghdr *request);
 
 /* False where the message is no entry of a TCP or UDP flow. */
 bool parse_ct_entry(const struct nlmsghdr *m, struct ct_entry *ret);

@@ -284,7 +284,8 @@ static int nft_apply(struct plane *plane, const struct plane_batch *batch, struc
 	err = commit(p, &b, f);
 	if (err && err != -ESTALE)
 		return err;
-	if (conntrack_end_changed(p->conntrack, batch->changes, batch->n_changes, &ended) < 0)
+	if (conntrack_end_changed(p->conntrack, &p->site, batch->changes, batch->n_changes,
+				  &ended) < 0)
 		log_warning("nft: some live flows of changed mappings could not be ended");
 	if (ended)
 		log_debug("nft: %zu live flows ended", ended);

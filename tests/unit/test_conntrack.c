@@ -69,22 +69,26 @@ static void enter(int fd)
 	assert_int_equal(setns(fd, CLONE_NEWNET), 0);
 }
 
+/* Portwright's translation in short, and the masquerading of whoever has the firewall. */
 static const char ruleset[] = "table inet test {\n"
 			      "	map open4 {\n"
 			      "		type inet_proto . inet_service : ipv4_addr . inet_service\n"
 			      "		elements = { tcp . 8888 : 192.168.69.110 . 80,\n"
 			      "			tcp . 8889 : 192.168.69.110 . 554,\n"
+			      "			tcp . 8080 : 192.168.69.110 . 8080,\n"
 			      "			tcp . 8002 : 192.168.69.110 . 9002,\n"
-			      "			udp . 5000 : 192.168.69.110 . 5001 }\n"
+			      "			udp . 5000 : 192.168.69.110 . 5001,\n"
+			      "			udp . 6000 : 192.168.69.110 . 6000 }\n"
 			      "	}\n"
 			      "	chain translate {\n"
 			      "		type nat hook prerouting priority dstnat\n"
 			      "		ip daddr 203.0.113.1 meta l4proto { tcp, udp } \\\n"
 			      "			dnat ip to meta l4proto . th dport map @open4\n"
 			      "	}\n"
-			      "	chain hairpin {\n"
+			      "	chain sources {\n"
 			      "		type nat hook postrouting priority srcnat\n"
 			      "		iifname lan0 oifname lan0 ct status dnat masquerade\n"
+			      "		oifname wan0 meta nfproto ipv4 masquerade\n"
 			      "	}\n"
 			      "	chain track {\n"
 			      "		type filter hook forward priority filter\n"
@@ -92,47 +96,54 @@ static const char ruleset[] = "table inet test {\n"
 			      "	}\n"
 			      "}\n";
 
-static bool build(void)
+static void address(const char *link, const char *prefix)
 {
-	if (system("ip link add wan0 type veth peer name out0 &&"
-		   " ip link add lan0 type veth peer name cam0") != 0)
-		return false;
-	run("ip link set out0 netns %d && ip link set cam0 netns %d", (int)children[OUTSIDE],
-	    (int)children[CAMERA]);
-	run("ip addr add 203.0.113.1/24 dev wan0 && ip -6 addr add 2001:db8:a::1/64 dev wan0 nodad "
-	    "&&"
-	    " ip addr add 192.168.69.1/24 dev lan0 && ip -6 addr add 2001:db8:b::1/64 dev lan0 "
-	    "nodad"
-	    " && ip link set wan0 up && ip link set lan0 up");
-	run("for f in ipv4/ip_forward ipv6/conf/all/forwarding ipv4/conf/lan0/send_redirects;"
-	    " do case $f in *redirects) echo 0;; *) echo 1;; esac > /proc/sys/net/$f; done");
+	run("ip addr add %s dev %s%s", prefix, link, strchr(prefix, ':') ? " nodad" : "");
+}
+
+static void build(void)
+{
+	run("ip link add wan0 type veth peer name out0 netns %d", (int)children[OUTSIDE]);
+	run("ip link add lan0 type veth peer name cam0 netns %d", (int)children[CAMERA]);
+	address("wan0", "203.0.113.1/24");
+	address("wan0", "2001:db8:a::1/64");
+	address("lan0", "192.168.69.1/24");
+	address("lan0", "2001:db8:b::1/64");
+	run("ip link set wan0 up && ip link set lan0 up");
+	run("echo 1 > /proc/sys/net/ipv4/ip_forward");
+	run("echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
+	run("echo 0 > /proc/sys/net/ipv4/conf/lan0/send_redirects");
+
 	enter(places[OUTSIDE]);
-	run("ip link set lo up; ip addr add 203.0.113.9/24 dev out0 &&"
-	    " ip addr add 203.0.113.10/24 dev out0 && ip -6 addr add 2001:db8:a::9/64 dev out0 "
-	    "nodad"
-	    " && ip link set out0 up && ip -6 route add default via 2001:db8:a::1");
+	address("out0", "203.0.113.9/24");
+	address("out0", "203.0.113.10/24");
+	address("out0", "2001:db8:a::9/64");
+	run("ip link set lo up && ip link set out0 up");
+	run("ip -6 route add default via 2001:db8:a::1");
+
 	enter(places[CAMERA]);
-	run("ip link set lo up; ip addr add 192.168.69.110/24 dev cam0 &&"
-	    " ip addr add 192.168.69.120/24 dev cam0 &&"
-	    " ip -6 addr add 2001:db8:b::110/64 dev cam0 nodad && ip link set cam0 up &&"
-	    " ip route add default via 192.168.69.1 && ip -6 route add default via 2001:db8:b::1");
+	address("cam0", "192.168.69.110/24");
+	address("cam0", "192.168.69.120/24");
+	address("cam0", "2001:db8:b::110/64");
+	run("ip link set lo up && ip link set cam0 up");
+	run("ip route add default via 192.168.69.1");
+	run("ip -6 route add default via 2001:db8:b::1");
 	enter(gateway);
-	return true;
 }
 
 static void know_the_site(void)
 {
 	static struct site_link links[] = { { "wan0", 2, LINK_UPLINK, true },
 					    { "lan0", 3, LINK_LAN, true } };
-	static struct site_address addresses[2];
+	static struct site_address addresses[3] = { { .prefix.length = 24, .link = 2 },
+						    { .prefix.length = 24, .link = 3 },
+						    { .prefix.length = 64, .link = 3 } };
 
 	assert_int_equal(parse_addr(SLICE("203.0.113.1"), &addresses[0].prefix.addr), 0);
 	assert_int_equal(parse_addr(SLICE("192.168.69.1"), &addresses[1].prefix.addr), 0);
-	addresses[0].prefix.length = addresses[1].prefix.length = 24;
-	addresses[0].link = 2;
-	addresses[1].link = 3;
+	assert_int_equal(parse_addr(SLICE("2001:db8:b::1"), &addresses[2].prefix.addr), 0);
 	site = (struct site){
-		.links = links, .n_links = 2, .addresses = addresses, .n_addresses = 2
+		.links = links, .n_links = 2, .addresses = addresses, .n_addresses = 3
 	};
 }
 
@@ -145,8 +156,9 @@ static int open_all(void **state)
 	if (!namespace_entered)
 		return 0;
 	gateway = open_place(getpid());
-	if (!make_place(OUTSIDE) || !make_place(CAMERA) || !build())
+	if (!make_place(OUTSIDE) || !make_place(CAMERA))
 		return -1;
+	build();
 	know_the_site();
 	if (conntrack_open(&ct, &f) < 0) {
 		print_message("# %s\n", f.text);
@@ -360,7 +372,7 @@ static size_t ended(struct mapping *before, const struct mapping_spec *after)
 	const struct change change = { .before = before, .after = is };
 	size_t n = 99;
 
-	assert_int_equal(conntrack_end_changed(ct, &change, 1, &n), 0);
+	assert_int_equal(conntrack_end_changed(ct, &site, &change, 1, &n), 0);
 	mapping_unref(is);
 	return n;
 }
@@ -482,8 +494,7 @@ static void deletion_ends_its_connections_and_no_others(void **state)
 	rtsp = established(OUTSIDE, "203.0.113.9", "203.0.113.1", 8889, 554);
 	voice = exchanged("203.0.113.9", "203.0.113.1", 5000, 5001);
 
-	/* Only the rules changed: the stream goes on. That is why there is conntrack_end_changed.
-	 */
+	/* Only the rules changed: the stream goes on. */
 	run("nft delete element inet test open4 '{ tcp . 8888 }'");
 	assert_true(passes(&web));
 	assert_int_equal(ended(m, NULL), 1);
@@ -507,6 +518,81 @@ static void deletion_ends_udp_too(void **state)
 	run("nft delete element inet test open4 '{ udp . 5000 }'");
 	assert_int_equal(ended(m, NULL), 2);
 	assert_int_equal(live(m, NULL), 0);
+}
+
+/* What the camera sends does not arrive, and it is told so. */
+static void is_barred(const struct connection *c)
+{
+	struct pollfd visitor = { .fd = c->visitor, .events = POLLIN };
+	char byte;
+
+	assert_int_equal(send(c->camera, "!", 1, MSG_NOSIGNAL), 1);
+	assert_true(recv(c->camera, &byte, 1, 0) < 0);
+	assert_true(errno == ECONNRESET || errno == ECONNREFUSED);
+	assert_int_equal(poll(&visitor, 1, 100), 0);
+}
+
+/* A camera that goes on sending must not open the flow anew from its side: not where the external
+ * port is the internal one, not over UDP, not through a pinhole. */
+static void a_device_that_sends_is_stopped_too(void **state)
+{
+	struct connection tcp, udp, six;
+	struct mapping_spec voice, hole;
+	struct mapping *web;
+
+	NEEDS_NAMESPACE();
+	web = placed_tcp(8080, 8080);
+	voice = spec(PROTOCOL_UDP, 6000, 6000, "192.168.69.110", 6000);
+	hole = spec(PROTOCOL_TCP, 443, 443, "2001:db8:b::110", 443);
+	tcp = established(OUTSIDE, "203.0.113.9", "203.0.113.1", 8080, 8080);
+	udp = exchanged("203.0.113.9", "203.0.113.1", 6000, 6000);
+	six = established(OUTSIDE, "2001:db8:a::9", "2001:db8:b::110", 443, 443);
+	run("nft delete element inet test open4 '{ tcp . 8080, udp . 6000 }'");
+	assert_int_equal(ended(web, NULL), 1);
+	is_barred(&tcp);
+	assert_int_equal(ended(placed(&voice), NULL), 1);
+	is_barred(&udp);
+	assert_int_equal(ended(placed(&hole), NULL), 1);
+	is_barred(&six);
+	assert_int_equal(live(NULL, NULL), 0);
+
+	/* Only these flows: the camera may still reach the same host, from the same port. */
+	run("nft add element inet test open4 '{ tcp . 8080 : 192.168.69.110 . 8080 }'");
+	established(OUTSIDE, "203.0.113.9", "203.0.113.1", 8080, 8080);
+	assert_int_equal(live(web, NULL), 1);
+}
+
+/* It sends all the time, so now and then between the deletion and the bar. */
+static void a_busy_device_is_stopped_too(void **state)
+{
+	struct mapping_spec voice;
+	struct mapping *m;
+
+	NEEDS_NAMESPACE();
+	voice = spec(PROTOCOL_UDP, 6000, 6000, "192.168.69.110", 6000);
+	m = placed(&voice);
+	for (int i = 0; i < 10; i++) {
+		struct connection c = exchanged("203.0.113.9", "203.0.113.1", 6000, 6000);
+		struct pollfd visitor = { .fd = c.visitor, .events = POLLIN };
+		pid_t camera = fork();
+		char byte;
+
+		if (camera == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				send(c.camera, "!", 1, 0);
+		}
+		assert_true(camera > 0);
+		assert_int_equal(poll(&visitor, 1, 1000), 1);
+		assert_int_equal(ended(m, NULL), 1);
+		while (recv(c.visitor, &byte, 1, MSG_DONTWAIT) == 1)
+			;
+		assert_int_equal(poll(&visitor, 1, 20), 0);
+		kill(camera, SIGKILL);
+		waitpid(camera, NULL, 0);
+		end(state);
+		m = placed(&voice);
+	}
 }
 
 static void narrowing_ends_those_outside(void **state)
@@ -630,10 +716,11 @@ static void a_large_batch(void **state)
 		uint16_t port = (uint16_t)(i + 1);
 
 		/* 8888 and 8889 lead where the flows go, the others elsewhere. */
-		s = spec(PROTOCOL_TCP, port, port, "192.168.69.110",
-			 port == 8888	? 80
-			 : port == 8889 ? 554
-					: 1);
+		s = spec(PROTOCOL_TCP, port, port, "192.168.69.110", 1);
+		if (port == 8888)
+			s.internal = (struct port_range){ 80, 80 };
+		else if (port == 8889)
+			s.internal = (struct port_range){ 554, 554 };
 		changes[i].before = mapping_new(&s, i + 1000, 1);
 		assert_non_null(changes[i].before);
 	}
@@ -641,7 +728,7 @@ static void a_large_batch(void **state)
 	established(OUTSIDE, "203.0.113.9", "203.0.113.1", 8889, 554);
 	established(OUTSIDE, "203.0.113.9", "203.0.113.1", 8002, 9002);
 	clock_gettime(CLOCK_MONOTONIC, &before);
-	assert_int_equal(conntrack_end_changed(ct, changes, N, &n), 0);
+	assert_int_equal(conntrack_end_changed(ct, &site, changes, N, &n), 0);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	assert_int_equal(n, 2);
 	assert_true(after.tv_sec - before.tv_sec < 2);
@@ -682,6 +769,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(deletion_ends_its_connections_and_no_others, begin,
 						end),
 		cmocka_unit_test_setup_teardown(deletion_ends_udp_too, begin, end),
+		cmocka_unit_test_setup_teardown(a_device_that_sends_is_stopped_too, begin, end),
+		cmocka_unit_test_setup_teardown(a_busy_device_is_stopped_too, begin, end),
 		cmocka_unit_test_setup_teardown(narrowing_ends_those_outside, begin, end),
 		cmocka_unit_test_setup_teardown(a_shorter_range_ends_what_it_left, begin, end),
 		cmocka_unit_test_setup_teardown(disabling_and_moving_end, begin, end),
