@@ -145,7 +145,7 @@ static int owe_deletion(struct gateway *g, struct mapping *m)
 		return -ENOMEM;
 	log_notice("gateway: %s, %s, expired while Portwright was not running",
 		   format_mapping_id(m->id, id), format_external(&m->spec, external));
-	b->steps[b->n_steps++].before = mapping_ref(m);
+	b->steps[b->n_steps++] = (struct change){ .before = mapping_ref(m) };
 	b->changes[b->n_changes++] = (struct change){ .before = m };
 	return 0;
 }
