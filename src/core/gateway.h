@@ -20,6 +20,7 @@
 #include "core/mapping_table.h"
 #include "core/occupancy.h"
 #include "core/plane.h"
+#include "core/policy.h"
 #include "core/site.h"
 #include "core/store.h"
 
@@ -29,16 +30,26 @@ struct gateway_config {
 	struct plane *plane;
 	struct store *store;
 	struct occupancy *occupancy; /* may be NULL */
+	/* What devices may do; lent, and may be changed between two calls. NULL: everything. */
+	const struct policy *policy;
 	/* Called when there is something to be done at the end of this turn (once until
 	 * gateway_turn() ran). It takes note and does not call the gateway. May be NULL. */
 	void (*need_turn)(void *arg);
 	void *need_turn_arg;
 };
 
-/* Who asks. */
+/*
+ * Who asks. A device (origin_is_device()) may change and delete only what it owns, and is subject
+ * to the policy, which caps its lifetimes. In quarantine what it asks for is placed as `pending`
+ * and it is told FAULT_FORBIDDEN; asking again prolongs that one and makes no second. It is told so
+ * as well of a mapping of its own that the operator disabled.
+ */
 struct caller {
 	const char *owner; /* "root", or a device's address; becomes the mapping's owner */
 	enum origin origin;
+	struct addr addr;     /* of a device: where its request came from */
+	uint8_t mac[MAC_LEN]; /* likewise, where has_mac */
+	bool has_mac;
 };
 
 enum gateway_verb { GATEWAY_ADD, GATEWAY_CHANGE, GATEWAY_DELETE };
@@ -48,6 +59,9 @@ struct gateway_operation {
 	uint32_t id;	  /* change, delete */
 	uint32_t version; /* change, delete: refuse with FAULT_STALE unless current; 0: any */
 	struct mapping_spec spec; /* add, change: all of it; borrowed until submit returns */
+	/* spec.external is but a wish: where it is taken, or not permitted, the one that
+	 * gateway_propose() would give is as good (NAT-PMP, PCP, AddAnyPortMapping). */
+	bool suggests;
 };
 
 struct gateway_result {
@@ -87,7 +101,11 @@ void gateway_expire(struct gateway *g);
 const struct mapping_table *gateway_table(const struct gateway *g);
 const struct site *gateway_site(const struct gateway *g);
 struct plane *gateway_plane(const struct gateway *g);
-/* What the store or the plane could not do and is being tried again, one line; NULL: all is well. */
+/* For how many seconds the table has been whole at one external address (RFC 6887, 8.5). Where an
+ * EVENT_SITE made it begin anew, it has done so when subscribers hear of that. */
+uint32_t gateway_epoch(const struct gateway *g);
+/* What the store or the plane could not do and is being tried again, one line; NULL: all is well.
+ */
 const char *gateway_trouble(const struct gateway *g);
 /* Refreshes the counters of all mappings, at most once in `max_age` ms. */
 int gateway_refresh_counters(struct gateway *g, clock_ms max_age);

@@ -33,6 +33,7 @@ enum origin { ORIGIN_OPERATOR, ORIGIN_UPNP, ORIGIN_NATPMP, ORIGIN_PCP, ORIGIN_RT
 #define MAPPING_NOTES_MAX   4096
 #define MAPPING_REMOTES_MAX 64
 #define MAPPING_LIMIT_MAX   1000000 /* of max_connections and rate */
+#define MAPPING_NONCE_LEN   12      /* RFC 6887, 11.1 */
 
 struct port_range {
 	uint16_t first, last; /* inclusive; {0, 0} as an external range asks for any port ("auto") */
@@ -47,6 +48,8 @@ struct mapping_spec {
 	uint8_t when_disabled;       /* enum when_disabled */
 	uint8_t origin;              /* enum origin */
 	bool enabled;
+	bool pending; /* a device asked, and waits for the operator's approval; never while enabled */
+	uint8_t nonce[MAPPING_NONCE_LEN]; /* PCP: whoever knows it may renew; all zero: none */
 	uint32_t max_connections;    /* at once; 0: no limit */
 	uint32_t rate;               /* new connections a second; 0: no limit */
 	clock_ms expires;            /* 0: never. A deadline of this boot */
@@ -81,6 +84,9 @@ struct mapping *mapping_ref(struct mapping *m);
 void mapping_unref(struct mapping *m); /* NULL is fine */
 
 bool mapping_is_pinhole(const struct mapping_spec *s);
+/* Does a device of the LAN ask by this way (UPnP, NAT-PMP, PCP), and not the operator or
+ * Portwright itself? */
+bool origin_is_device(uint8_t origin);
 uint32_t port_range_width(struct port_range r); /* in ports, at least 1 */
 /* May a packet from `remote` use it? Looks only at remote_hosts. */
 bool mapping_admits(const struct mapping_spec *s, const struct addr *remote);

@@ -58,6 +58,18 @@ struct mapping *mapping_table_by_external(const struct mapping_table *t, uint8_t
 					  const struct addr *external, uint16_t port,
 					  const struct addr *remote);
 
+/*
+ * The mappings and pinholes that lead to port `port` of `client` by this one protocol, enabled or
+ * not, one by one in the order of (first internal port, id): `after` is the one before, NULL at
+ * first. It need not be in the table any more, so that a walk may delete as it goes.
+ */
+struct mapping *mapping_table_by_internal(const struct mapping_table *t, uint8_t protocol,
+					  const struct addr *client, uint16_t port,
+					  const struct mapping *after);
+/* The same for whatever leads to the client, at any port. */
+struct mapping *mapping_table_by_client(const struct mapping_table *t, uint8_t protocol,
+					const struct addr *client, const struct mapping *after);
+
 /* The first mapping that conflicts with s, leaving out the one with id `except` (0: none). */
 struct mapping *mapping_table_conflict(const struct mapping_table *t, const struct mapping_spec *s,
 				       uint32_t except);
@@ -67,6 +79,8 @@ bool mapping_holds_source(const struct mapping *m, uint8_t protocol);
 
 size_t mapping_table_count_by_owner(const struct mapping_table *t, const char *owner);
 size_t mapping_table_count_by_client(const struct mapping_table *t, const struct addr *client);
+/* Those that devices made, whatever became of them. */
+size_t mapping_table_count_by_devices(const struct mapping_table *t);
 
 /* All mappings by rising id; the array (NULL where empty) is the caller's to free(), the mappings
  * are not. */

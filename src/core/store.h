@@ -30,6 +30,12 @@ struct store_ops {
 	void (*write)(struct store *s, const struct change *changes, size_t n, uint32_t last_id,
 		      store_done done, void *arg);
 
+	/* Small values that last beside the mappings, each one line of text: "epoch". get_meta: 0,
+	 * -ENOENT where it was never put (or was lost with the mappings), -ENOBUFS, or another
+	 * negative errno with *f. put_meta: 0 and durable, or a negative errno with *f. */
+	int (*get_meta)(struct store *s, const char *key, char *buf, size_t cap, struct fault *f);
+	int (*put_meta)(struct store *s, const char *key, const char *value, struct fault *f);
+
 	void (*close)(struct store *s);
 };
 
