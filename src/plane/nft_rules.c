@@ -19,7 +19,7 @@
 #include "plane/nft_rules.h"
 
 #include "base/log.h"
-#include "nft_scripts.h"
+#include "plane/nft_scripts.h"
 
 #include <errno.h>
 #include <fcntl.h>
