@@ -73,7 +73,8 @@ static int walk(struct search *s, uint32_t from, uint32_t end, uint32_t step, ui
 
 static struct port_hint *hint_for(struct search *s, uint32_t start, uint32_t step)
 {
-	struct port_hint *h = &s->allocator->hints[(start / step + s->spec.protocols) % PORT_HINTS];
+	struct port_hint *h = s->allocator->hints[(start + s->spec.protocols) % PORT_HINTS] + step -
+			      1;
 	const struct port_hint wanted = {
 		.external = s->spec.external_addr,
 		.start = start,

@@ -31,8 +31,8 @@ struct port_hint {
 
 struct port_allocator {
 	const struct mapping_table *table;
-	struct occupancy *occupancy; /* may be NULL */
-	struct port_hint hints[PORT_HINTS];
+	struct occupancy *occupancy;	       /* may be NULL */
+	struct port_hint hints[PORT_HINTS][2]; /* by start and protocols; by step */
 };
 
 /* Ports may have become free: what earlier searches found no longer holds. */
