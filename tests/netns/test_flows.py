@@ -35,7 +35,7 @@ def entries(site):
     ("delete", "{id}"), ("disable", "{id}"), ("disable", "{id}", "--refuse"),
     ("set", "{id}", "remote_hosts=198.51.100.0/24"), ("set", "{id}", "external_port=8887"),
     ("set", "{id}", f"internal_client={NVR}"), ("set", "{id}", "internal_port=81"),
-    ("set", "{id}", "protocol=udp"), ("set", "{id}", f"external_addr=203.0.113.200"),
+    ("set", "{id}", "protocol=udp"), ("set", "{id}", "external_addr=203.0.113.200"),
 ], ids=lambda verb: " ".join(verb))
 def test_ended_by(site, daemon, connection, verb):
     identity, open_connection = connection

@@ -32,7 +32,7 @@ PICTURE = f"""
     outside  {OUTSIDE:14} --+             +-- camera   {CAMERA}   web :80, RTSP :554
     office   {TRUSTED:14} --+-- gateway --+-- recorder {NVR}   web :80, :9000-9003
     anybody  {ELSEWHERE:14} --+             +-- laptop   {LAPTOP}
-                              {GATEWAY:11} +-- servers  {SERVERS[0]} to .103
+                              {GATEWAY:13} +-- servers  {SERVERS[0]} to .103
 """
 
 # What the installers' guides ask for, a line each.
