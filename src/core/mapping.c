@@ -74,6 +74,11 @@ bool mapping_is_pinhole(const struct mapping_spec *s)
 	return addr_is_set(&s->internal_client) && !addr_is_v4(&s->internal_client);
 }
 
+bool origin_is_device(uint8_t origin)
+{
+	return origin == ORIGIN_UPNP || origin == ORIGIN_NATPMP || origin == ORIGIN_PCP;
+}
+
 uint32_t port_range_width(struct port_range r)
 {
 	return (uint32_t)r.last - r.first + 1;

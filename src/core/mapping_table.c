@@ -4,7 +4,7 @@
  *
  *     by_id ----------> entry { mapping, places[1 or 2] }
  *     lines4, lines6 -> line of an external address: a tree of external ports a protocol
- *     clients --------> client: a source_pool a protocol
+ *     clients --------> client: a source_pool a protocol, which is also the index of internal ports
  *     owners ---------> how many
  *
  * Lines, clients and owners are groups: made for the first mapping that needs one, freed with the
@@ -66,6 +66,7 @@ struct entry {
 struct mapping_table {
 	struct entry *by_id;
 	struct group *lines4, *lines6, *clients, *owners;
+	size_t n_by_devices;
 };
 
 int mapping_table_new(struct mapping_table **ret)
@@ -229,6 +230,7 @@ static struct entry *entry_new(struct mapping_table *t, struct mapping *m)
 	HASH_ADD_KEYPTR(hh, t->by_id, &m->id, sizeof(m->id), e);
 	if (!e->hh.tbl)
 		goto fail_groups;
+	t->n_by_devices += origin_is_device(m->spec.origin);
 	return e;
 
 fail_groups:
@@ -241,6 +243,7 @@ fail:
 static void entry_free(struct mapping_table *t, struct entry *e)
 {
 	HASH_DELETE(hh, t->by_id, e);
+	t->n_by_devices -= origin_is_device(entry_spec(e)->origin);
 	leave_groups(t, entry_spec(e));
 	free(e);
 }
@@ -282,6 +285,8 @@ static void entry_attach(struct mapping_table *t, struct entry *e, struct source
 		interval_insert(&line->trees[k], &p->external);
 		if (takes_part_in_sources(s))
 			source_enter(&client->pools[k], &p->source, moves);
+		else
+			source_stand_apart(&client->pools[k], &p->source);
 	}
 }
 
@@ -473,6 +478,32 @@ struct mapping *mapping_table_by_external(const struct mapping_table *t, uint8_t
 	return ask(t, external, &q);
 }
 
+static struct mapping *next_of_client(const struct mapping_table *t, uint8_t protocol,
+				      const struct addr *address, struct port_range ports,
+				      const struct mapping *after)
+{
+	const struct client *client = (const struct client *)group_find(t->clients, address,
+									sizeof(*address));
+	const struct source *s = NULL;
+
+	if (client)
+		s = source_next(&client->pools[protocol_index(protocol)], ports, after);
+	return s ? s->mapping : NULL;
+}
+
+struct mapping *mapping_table_by_internal(const struct mapping_table *t, uint8_t protocol,
+					  const struct addr *client, uint16_t port,
+					  const struct mapping *after)
+{
+	return next_of_client(t, protocol, client, (struct port_range){ port, port }, after);
+}
+
+struct mapping *mapping_table_by_client(const struct mapping_table *t, uint8_t protocol,
+					const struct addr *client, const struct mapping *after)
+{
+	return next_of_client(t, protocol, client, (struct port_range){ 0, UINT16_MAX }, after);
+}
+
 struct mapping *mapping_table_conflict(const struct mapping_table *t, const struct mapping_spec *s,
 				       uint32_t except)
 {
@@ -512,6 +543,11 @@ size_t mapping_table_count_by_client(const struct mapping_table *t, const struct
 	const struct group *g = group_find(t->clients, client, sizeof(*client));
 
 	return g ? g->count : 0;
+}
+
+size_t mapping_table_count_by_devices(const struct mapping_table *t)
+{
+	return t->n_by_devices;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -24,6 +24,10 @@ static int check_choices(const struct mapping_spec *s, const struct site *site, 
 		return fault_invalid(f, "origin",
 				     "%u is not one; expected operator, upnp, natpmp, pcp or rtsp",
 				     s->origin);
+	if (s->pending && s->enabled)
+		return fault_invalid(f, "pending",
+				     "true was given beside enabled; "
+				     "what waits for approval is expected to be disabled");
 	return 0;
 }
 

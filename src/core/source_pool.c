@@ -82,6 +82,12 @@ void source_enter(struct source_pool *pool, struct source *s, struct source_move
 	s->state = SOURCE_WAITING;
 }
 
+void source_stand_apart(struct source_pool *pool, struct source *s)
+{
+	interval_insert(&pool->apart, &s->ports);
+	s->state = SOURCE_APART;
+}
+
 bool source_leave(struct source_pool *pool, struct source *s, struct source_moves *moves)
 {
 	bool held = s->state == SOURCE_HELD;
@@ -91,6 +97,8 @@ bool source_leave(struct source_pool *pool, struct source *s, struct source_move
 		note(moves, s, false);
 	} else if (s->state == SOURCE_WAITING) {
 		interval_delete(&pool->waiting, &s->ports);
+	} else if (s->state == SOURCE_APART) {
+		interval_delete(&pool->apart, &s->ports);
 	}
 	s->state = SOURCE_NONE;
 	return held;
@@ -125,6 +133,32 @@ void source_refill(struct source_pool *pool, const struct source *left, struct s
 		}
 		candidate = next_behind(pool, taken, first, last);
 	}
+}
+
+static bool comes_before(const struct interval *a, const struct interval *b)
+{
+	return a->first != b->first ? a->first < b->first : a->order < b->order;
+}
+
+struct source *source_next(const struct source_pool *pool, struct port_range ports,
+			   const struct mapping *after)
+{
+	const struct interval_tree *const trees[] = { &pool->holders, &pool->waiting,
+						      &pool->apart };
+	struct interval *best = NULL, key = { 0 }; /* ids begin with 1 */
+
+	if (after) {
+		key.first = after->spec.internal.first;
+		key.order = after->id;
+	}
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		struct interval *next = interval_overlap_next(trees[i], &key, ports.first,
+							      ports.last);
+
+		if (next && (!best || comes_before(next, best)))
+			best = next;
+	}
+	return best ? source_of(best) : NULL;
 }
 
 size_t source_leave_bound(const struct source_pool *pool, const struct source *s)

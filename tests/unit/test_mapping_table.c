@@ -382,6 +382,43 @@ static struct mapping *to_camera(uint32_t id, const char *protocol, const char *
 	return new_mapping(&s, id);
 }
 
+static void test_by_internal(void **state)
+{
+	struct mapping_spec s = spec_of("tcp", NULL, "8888", "192.168.69.110", "80");
+	struct mapping_spec both = spec_of("both", NULL, "9070-9090", "192.168.69.110", "70-90");
+	struct mapping_spec hole = spec_of("tcp", NULL, "80", "2001:db8::5", "80");
+	struct addr client = s.internal_client;
+	struct mapping *off, *on, *range, *pinhole;
+
+	s.enabled = false;
+	off = add(table, &s, 1, NULL);
+	s.enabled = true;
+	s.external = range_of("8080");
+	on = add(table, &s, 2, NULL);
+	range = add(table, &both, 3, NULL);
+	pinhole = add(table, &hole, 4, NULL);
+
+	assert_ptr_equal(mapping_table_by_internal(table, PROTOCOL_TCP, &client, 80, NULL), range);
+	assert_ptr_equal(mapping_table_by_internal(table, PROTOCOL_TCP, &client, 80, range), off);
+	assert_ptr_equal(mapping_table_by_internal(table, PROTOCOL_TCP, &client, 80, off), on);
+	assert_null(mapping_table_by_internal(table, PROTOCOL_TCP, &client, 80, on));
+	assert_ptr_equal(mapping_table_by_internal(table, PROTOCOL_UDP, &client, 80, NULL), range);
+	assert_null(mapping_table_by_internal(table, PROTOCOL_UDP, &client, 80, range));
+	assert_null(mapping_table_by_internal(table, PROTOCOL_TCP, &client, 91, NULL));
+	assert_ptr_equal(mapping_table_by_client(table, PROTOCOL_TCP, &client, off), on);
+	client = hole.internal_client;
+	assert_ptr_equal(mapping_table_by_internal(table, PROTOCOL_TCP, &client, 80, NULL),
+			 pinhole);
+	assert_null(mapping_table_by_internal(table, PROTOCOL_UDP, &client, 80, NULL));
+
+	/* a walk may delete as it goes */
+	client = s.internal_client;
+	mapping_ref(off);
+	assert_int_equal(mapping_table_replace(table, off, NULL, NULL), 0);
+	assert_ptr_equal(mapping_table_by_internal(table, PROTOCOL_TCP, &client, 80, off), on);
+	mapping_unref(off);
+}
+
 static void test_first_comer_holds_the_source(void **state)
 {
 	struct mapping *one = to_camera(1, "tcp", "554"), *two = to_camera(2, "tcp", "554"),
@@ -613,6 +650,7 @@ static struct mapping_spec random_spec(struct model *model, struct prefix room[s
 		.external = { external, external + width },
 		.internal = { internal, internal + width },
 		.protocols = (uint8_t)(1 + next_random(model, 3)),
+		.origin = (uint8_t)next_random(model, ORIGIN_RTSP + 1),
 		.enabled = next_random(model, 4) != 0,
 		.owner = owners[next_random(model, N_OF(owners))],
 		.remote_hosts = room,
@@ -711,9 +749,49 @@ static void check_questions(struct model *model)
 		assert_true(model_conflict(&m->spec, &probe));
 }
 
+static bool model_leads_to(const struct mapping *m, uint8_t protocol, const struct addr *client,
+			   struct port_range ports)
+{
+	return m && (m->spec.protocols & protocol) && addr_eq(&m->spec.internal_client, client) &&
+	       ranges_touch(m->spec.internal, ports);
+}
+
+static bool model_comes_before(const struct mapping *a, const struct mapping *b)
+{
+	return a->spec.internal.first != b->spec.internal.first
+		       ? a->spec.internal.first < b->spec.internal.first
+		       : a->id < b->id;
+}
+
+/* A walk over what leads to one port, or to any, visits each of them once and in order. */
+static void check_internal(struct model *model)
+{
+	static const char *const clients[] = { "10.0.0.1", "10.0.0.2", "2001:db8::5", "10.0.0.9" };
+	struct addr client = addr_of(clients[next_random(model, N_OF(clients))]);
+	uint8_t protocol = model_protocols[next_random(model, 2)];
+	uint16_t port = (uint16_t)(next_random(model, 20));
+	struct port_range ports = { port, port };
+	struct mapping *last = NULL, *m;
+	size_t n = 0;
+
+	if (!port)
+		ports.last = UINT16_MAX;
+	for (uint32_t id = 1; id <= MODEL_N; id++)
+		n += model_leads_to(model->all[id], protocol, &client, ports);
+	while ((m = port ? mapping_table_by_internal(table, protocol, &client, port, last)
+			 : mapping_table_by_client(table, protocol, &client, last))) {
+		assert_ptr_equal(model->all[m->id], m);
+		assert_true(model_leads_to(m, protocol, &client, ports));
+		assert_true(!last || model_comes_before(last, m));
+		last = m;
+		n--;
+	}
+	assert_int_equal(n, 0);
+}
+
 static void check_state(struct model *model)
 {
-	size_t n = 0, owned = 0, clients = 0;
+	size_t n = 0, owned = 0, clients = 0, devices = 0;
 	struct addr client = addr_of("10.0.0.1");
 
 	for (uint32_t id = 1; id <= MODEL_N; id++) {
@@ -724,6 +802,7 @@ static void check_state(struct model *model)
 			continue;
 		n++;
 		owned += strcmp(m->spec.owner, "camera") == 0;
+		devices += m->spec.origin != ORIGIN_OPERATOR && m->spec.origin != ORIGIN_RTSP;
 		clients += addr_eq(&m->spec.internal_client, &client);
 		for (int p = 0; p < 2; p++)
 			assert_int_equal(mapping_holds_source(m, model_protocols[p]),
@@ -732,6 +811,8 @@ static void check_state(struct model *model)
 	assert_int_equal(mapping_table_count(table), n);
 	assert_int_equal(mapping_table_count_by_owner(table, "camera"), owned);
 	assert_int_equal(mapping_table_count_by_client(table, &client), clients);
+	assert_int_equal(mapping_table_count_by_devices(table), devices);
+	check_internal(model);
 }
 
 /* The mapping that takes the place of `id`, unless it conflicts with another; NULL to delete. */
@@ -858,6 +939,7 @@ int main(void)
 		TEST(test_auto_conflicts_with_nobody),
 		TEST(test_remote_lists_merge),
 		TEST(test_by_external),
+		TEST(test_by_internal),
 		TEST(test_first_comer_holds_the_source),
 		TEST(test_disabled_holds_none),
 		TEST(test_pinhole_holds_none),
