@@ -65,6 +65,7 @@ def test_what_is_no_request(shared, request_text):
 
 def test_a_body_shorter_than_announced(shared):
     with connected(shared) as raw:
+        raw.settimeout(0.5)
         raw.sendall(POST + b"Content-Length: 500\r\n\r\n" + b'{"external_port": 1}')
         raw.shutdown(socket.SHUT_WR)
         assert b" 201 " not in everything(raw)
