@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A mapping lets in what it says and nothing else."""
+import socket
+
 import pytest
 
 from namespaces import CAMERA, ELSEWHERE, GATEWAY, NVR, SERVERS, wait_until
@@ -115,6 +117,21 @@ def test_disabled_refuses_at_once(site, make_daemon, protocol, firewall):
     assert call(site.outside, GATEWAY, 8888, protocol)
     daemon.cli("disable", mapping["id"], "--refuse")
     assert call(site.outside, GATEWAY, 8888, protocol).outcome == "refused"
+
+
+def test_tcp_refusal_is_a_reset(site, daemon):
+    """Not an ICMP error, which some clients wait out: a segment with RST set."""
+    daemon.add("8888", f"{CAMERA}:80", "--disabled=refuse")
+    with site.outside.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as wire:
+        wire.settimeout(1)
+        assert call(site.outside, GATEWAY, 8888).outcome == "refused"
+        while True:
+            packet = wire.recv(2048)
+            segment = packet[(packet[0] & 15) * 4:]
+            if packet[9] == 6 and segment[:2] == (8888).to_bytes(2, "big"):
+                assert segment[13] & 4, "RST"
+                return
+            assert packet[9] != 1 or packet[12:16] != socket.inet_aton(GATEWAY), "an ICMP error"
 
 
 def test_disabled_drop_is_silent_without_firewall(site, make_daemon):

@@ -66,16 +66,14 @@ class Daemon:
         self.host = host
         self.build = build
         self.directory = pathlib.Path(directory)
-        self.state = self.directory / "state"
         self.socket = self.directory / "run" / "api.sock"
         self.config = self.directory / "portwright.conf"
         self.log_path = self.directory / "log"
         self.process = None
-        self.keys = {"uplink": "wan0", "lan": "lan0 lan1", "state-dir": self.state,
-                     "runtime-dir": self.socket.parent, **gateway_keys}
-        for path in (self.state, self.socket.parent):
-            path.mkdir(parents=True, exist_ok=True)
-        self.write_config()
+        self.keys = {"uplink": "wan0", "lan": "lan0 lan1", "state-dir": self.directory / "state",
+                     "runtime-dir": self.socket.parent}
+        self.socket.parent.mkdir(parents=True, exist_ok=True)
+        self.write_config(**gateway_keys)
 
     def __enter__(self):
         self.start()
@@ -86,11 +84,15 @@ class Daemon:
 
     def write_config(self, **changes):
         """Writes portwright.conf anew; `_` in a key stands for `-`, None leaves the key out."""
-        self.keys.update(changes)
-        lines = [f"{key.replace('_', '-')} = {value}" for key, value in self.keys.items()
-                 if value is not None]
+        self.keys.update({key.replace("_", "-"): value for key, value in changes.items()})
+        lines = [f"{key} = {value}" for key, value in self.keys.items() if value is not None]
         self.config.write_text("\n".join(["[gateway]", *lines, "[api]", f"socket = {self.socket}",
                                           "listen =", ""]))
+
+    @property
+    def state(self):
+        """The state folder."""
+        return pathlib.Path(self.keys["state-dir"])
 
     def command(self, *arguments):
         return [self.build / "portwrightd", "-c", self.config, *arguments]
