@@ -106,6 +106,7 @@ def test_the_socket_goes_with_the_daemon(daemon):
 
 def test_something_else_in_the_socket_s_place(folder):
     daemon = Daemon(Alone(folder), folder, plane="memory")
+    daemon.socket.parent.mkdir(exist_ok=True)
     daemon.socket.write_text("precious")
     assert str(daemon.socket) in one_line(portwrightd("-c", daemon.config), 1)
     assert daemon.socket.read_text() == "precious"
@@ -133,6 +134,7 @@ def test_no_permission_for_netlink(folder):
     os.chown(folder, 65534, 65534)
     daemon = Daemon(Alone(folder), folder, plane="nft")
     for path in (daemon.state, daemon.socket.parent):
+        path.mkdir(exist_ok=True)
         os.chown(path, 65534, 65534)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     for option in ([], ["--flush"]):
