@@ -29,6 +29,7 @@ struct key {
 	const char *default_text; /* not worth exporting; beside null, true and what is empty */
 	int (*parse)(struct slice s, uint8_t *ret);
 	const char *(*format)(uint8_t value);
+	bool rare; /* a flag that is written only where it is set, and never exported */
 };
 
 void mapping_draft_init(struct mapping_draft *draft)
@@ -176,6 +177,17 @@ static json_t *write_flag(const struct key *key, const struct mapping *m)
 	const bool *field = const_field_of(key, m);
 
 	return json_boolean(*field);
+}
+
+static int read_rare_flag(const struct key *key, struct mapping_draft *draft, const json_t *value,
+			  struct fault *f)
+{
+	bool *field = field_of(key, draft);
+
+	if (!json_is_null(value) && !json_is_boolean(value))
+		return refuse(key, value, f);
+	*field = json_is_true(value);
+	return 0;
 }
 
 static int read_addr(const struct key *key, struct mapping_draft *draft, const json_t *value,
@@ -415,6 +427,7 @@ static const struct key keys[] = {
 	{ "remote_hosts", 0, read_remote_hosts, write_remote_hosts,
 	  "a list of addresses or prefixes such as 203.0.113.0/24" },
 	{ "enabled", FIELD(enabled), read_flag, write_flag, "true or false" },
+	{ "pending", FIELD(pending), read_rare_flag, write_flag, "true or false", .rare = true },
 	{ "when_disabled", FIELD(when_disabled), read_choice, write_choice, "drop or refuse",
 	  .parse = parse_when_disabled, .format = when_disabled_name, .default_text = "drop" },
 	{ "app", FIELD(app), read_text, write_text, "text" },
@@ -455,7 +468,7 @@ static int refuse_key(struct slice name, struct fault *f)
 	size_t len = 0;
 
 	for (size_t i = 0; i < N_KEYS; i++)
-		if (keys[i].read && len < sizeof(known))
+		if (keys[i].read && !keys[i].rare && len < sizeof(known))
 			len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s",
 						len ? ", " : "", keys[i].name);
 	format_printable(shown, sizeof(shown), name);
@@ -530,12 +543,19 @@ int mapping_draft_read(struct mapping_draft *draft, const json_t *json, struct f
 	return r;
 }
 
+static bool is_left_out(const struct key *key, const struct mapping *m)
+{
+	return key->rare && !*(const bool *)const_field_of(key, m);
+}
+
 json_t *mapping_to_json(const struct mapping *m)
 {
 	json_t *json = json_object();
 
 	/* jansson passes a NULL through: one that could not be made cannot be set either */
 	for (size_t i = 0; i < N_KEYS; i++) {
+		if (is_left_out(&keys[i], m))
+			continue;
 		if (json_object_set_new(json, keys[i].name, keys[i].write(&keys[i], m)) < 0) {
 			json_decref(json);
 			return NULL;
@@ -569,7 +589,7 @@ json_t *mapping_to_export_json(const struct mapping *m)
 	for (size_t i = 0; i < N_KEYS; i++) {
 		const struct key *key = &keys[i];
 
-		if (!key->read || tells_the_end(key))
+		if (!key->read || tells_the_end(key) || key->rare)
 			continue;
 		value = key->write(key, m);
 		if (value && is_default(key, value))

@@ -24,16 +24,18 @@ void mapping_draft_from(struct mapping_draft *draft, const struct mapping_spec *
 /*
  * Reads the keys present in `json` into *draft (RFC 7396: null brings a key's default back); absent
  * keys stay. Keys that only the gateway sets (id, origin, owner, created, changed, counters,
- * last_check) are accepted and ignored, so that what the API gave can be given back; unknown ones are
- * refused. The end of a mapping is one of `lifetime` and `expires`, never both. Where several texts
- * mean one thing *draft holds the plainest: prefixes are normalised, a list of just 0.0.0.0/0 (or
- * ::/0) is no list, and a pinhole's external address is unset. 0, or a negative errno with *f naming
- * the key, the value and what was expected; *draft is then unspecified.
+ * last_check) are accepted and ignored, so that what the API gave can be given back; unknown ones
+ * are refused. `pending` is the gateway's as well, but that the operator may take it away. The end
+ * of a mapping is one of `lifetime` and `expires`, never both. Where several texts mean one thing
+ * *draft holds the plainest: prefixes are normalised, a list of just 0.0.0.0/0 (or
+ * ::/0) is no list, and a pinhole's external address is unset. 0, or a negative errno with *f
+ * naming the key, the value and what was expected; *draft is then unspecified.
  */
 int mapping_draft_read(struct mapping_draft *draft, const json_t *json, struct fault *f);
 
 /* The whole object of contract.md; NULL when out of memory. New reference. A mapping that ends has
- * either `expires` (a person gave a date) or `lifetime` (seconds left), the other is null. */
+ * either `expires` (a person gave a date) or `lifetime` (seconds left), the other is null.
+ * `pending` is there only where it is true; a nonce is never shown. */
 json_t *mapping_to_json(const struct mapping *m);
 /* Only what a person would have to say to make it again (no id, no counters, no defaults): the form
  * of `export`. The end, if any, is always a date. */

@@ -157,6 +157,11 @@ static void test_names(void **state)
 	assert_int_equal(parse_origin(SLICE("operators"), &value), -EINVAL);
 	assert_string_equal(protocol_name(0), "?");
 	assert_string_equal(protocol_name(200), "?");
+	assert_true(origin_is_device(ORIGIN_UPNP));
+	assert_true(origin_is_device(ORIGIN_NATPMP));
+	assert_true(origin_is_device(ORIGIN_PCP));
+	assert_false(origin_is_device(ORIGIN_OPERATOR));
+	assert_false(origin_is_device(ORIGIN_RTSP));
 }
 
 static void test_ids(void **state)
@@ -278,6 +283,7 @@ SPOIL(no_protocol, s->protocols = 0)
 SPOIL(odd_protocol, s->protocols = 4)
 SPOIL(odd_when, s->when_disabled = 2)
 SPOIL(odd_origin, s->origin = 9)
+SPOIL(pending_and_enabled, s->pending = s->enabled = true)
 SPOIL(no_client, s->internal_client = (struct addr){ 0 })
 SPOIL(any_client, s->internal_client = addr_of("0.0.0.0"))
 SPOIL(loopback_client, s->internal_client = addr_of("127.0.0.1"))
@@ -348,6 +354,9 @@ static const struct spoilt spoilt[] = {
 	{ odd_protocol, false, "protocol", "protocol: 4 is not one; expected tcp, udp or both" },
 	{ odd_when, false, "when_disabled",
 	  "when_disabled: 2 is not one; expected drop or refuse" },
+	{ pending_and_enabled, false, "pending",
+	  "pending: true was given beside enabled; "
+	  "what waits for approval is expected to be disabled" },
 	{ odd_origin, false, "origin",
 	  "origin: 9 is not one; expected operator, upnp, natpmp, pcp or rtsp" },
 	{ no_client, false, "internal_client",

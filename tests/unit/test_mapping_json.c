@@ -334,6 +334,42 @@ static void test_the_gateways_own_keys_are_ignored(void **state)
 	mapping_unref(m);
 }
 
+/* The operator takes it away; it is shown only where it is true, and never the nonce. */
+static void test_pending(void **state)
+{
+	struct mapping *m = read_mapping("{" MINIMAL ",'enabled':false,'pending':true}"), *after;
+	json_t *json = mapping_to_json(m), *approve = json_of("{'pending':false}"),
+	       *null = json_of("{'pending':null}");
+	struct mapping_draft draft;
+	struct fault f;
+
+	assert_true(m->spec.pending);
+	assert_true(json_is_true(json_object_get(json, "pending")));
+	json_decref(json);
+	json = mapping_to_export_json(m);
+	assert_null(json_object_get(json, "pending"));
+	assert_true(json_is_false(json_object_get(json, "enabled")));
+	json_decref(json);
+
+	mapping_draft_from(&draft, &m->spec);
+	assert_int_equal(mapping_draft_read(&draft, approve, &f), 0);
+	assert_false(draft.spec.pending);
+	mapping_draft_from(&draft, &m->spec);
+	assert_int_equal(mapping_draft_read(&draft, null, &f), 0);
+	assert_false(draft.spec.pending);
+
+	memset(draft.spec.nonce, 'n', sizeof(draft.spec.nonce));
+	after = mapping_of(&draft);
+	json = mapping_to_json(after);
+	assert_null(json_object_get(json, "pending"));
+	assert_null(json_object_get(json, "nonce"));
+	json_decref(json);
+	json_decref(approve);
+	json_decref(null);
+	mapping_unref(after);
+	mapping_unref(m);
+}
+
 /* Each of these is refused with one line. NULL: whatever it says. */
 #define PORT_EXPECTED	"expected a port from 1 to 65535 or a range such as 8000-8003"
 #define REMOTE_EXPECTED "expected a list of addresses or prefixes such as 203.0.113.0/24"
@@ -373,6 +409,7 @@ static const struct {
 	{ "{'when_disabled':'reject'}", "when_disabled",
 	  "when_disabled: 'reject' was given; expected drop or refuse" },
 	{ "{'enabled':1}", "enabled", "enabled: 1 was given; expected true or false" },
+	{ "{'pending':1}", "pending", "pending: 1 was given; expected true or false" },
 	{ "{'enabled':'yes'}", "enabled", "enabled: 'yes' was given; expected true or false" },
 	{ "{'external_addr':'any'}", "external_addr",
 	  "external_addr: 'any' was given; "
@@ -525,6 +562,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_patch),
 		cmocka_unit_test(test_the_gateways_own_keys_are_ignored),
+		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_many_remote_hosts),
 		cmocka_unit_test(test_long_values_are_cut),
