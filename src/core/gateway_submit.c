@@ -205,7 +205,8 @@ static bool same_spec(const struct mapping_spec *a, const struct mapping_spec *b
 	       addr_eq(&a->internal_client, &b->internal_client) &&
 	       same_ranges(a->external, b->external) && same_ranges(a->internal, b->internal) &&
 	       a->protocols == b->protocols && a->when_disabled == b->when_disabled &&
-	       a->origin == b->origin && a->enabled == b->enabled &&
+	       a->origin == b->origin && a->enabled == b->enabled && a->pending == b->pending &&
+	       !memcmp(a->nonce, b->nonce, sizeof(a->nonce)) &&
 	       a->max_connections == b->max_connections && a->rate == b->rate && same_end(a, b) &&
 	       same_remotes(a, b) && !strcmp(a->name, b->name) && !strcmp(a->app, b->app) &&
 	       !strcmp(a->notes, b->notes) && !strcmp(a->owner, b->owner);
