@@ -343,6 +343,7 @@ static void test_transaction_is_undone(void **state)
 	assert_int_equal(f->events[2].kind, EVENT_HEALED);
 	run_ok(f, op_delete(2));
 	assert_settled(f);
+	assert_int_equal(run_ok(f, op_add(8890, 80)), 3); /* nobody saw the ids it took */
 }
 
 static void test_events(void **state)

@@ -2,6 +2,8 @@
 /* Mappings that end by themselves, on clocks that tests move. */
 #include "gateway_fixture.h"
 
+#include "core/gateway_internal.h"
+
 static int setup(void **state)
 {
 	struct fixture *f = malloc(sizeof(*f));
@@ -84,6 +86,7 @@ static void test_renewal(void **state)
 		op.spec.expires = START_NOW + 5000 + i;
 		run_ok(f, op);
 	}
+	assert_true(f->g->leases.n < 100);
 	move_clock(5999, 0);
 	wake(f);
 	assert_non_null(mapping_of(f, id));
