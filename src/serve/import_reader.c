@@ -83,7 +83,8 @@ static int read_mappings(struct cursor *c)
 	int r;
 
 	if (!take(c, '['))
-		return refuse(c, "mappings: expected a list of mappings");
+		return c->rest.len ? refuse(c, "mappings: expected a list of mappings")
+				   : expected(c, "expected a list of mappings");
 	if (take(c, ']'))
 		return 0;
 	for (size_t i = 0;; i++) {
