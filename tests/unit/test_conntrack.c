@@ -751,13 +751,13 @@ static void a_large_batch(void **state)
 
 static void counts_what_the_kernel_tracks(void **state)
 {
-	uint32_t count = 99, max = 0;
+	uint32_t count = 0, max = 0;
 
 	NEEDS_NAMESPACE();
 	established(OUTSIDE, "203.0.113.9", "203.0.113.1", 8888, 80);
 	assert_int_equal(conntrack_count(&count, &max), 0);
-	assert_true(count >= 1 && count < 10);
-	assert_true(max > count);
+	assert_true(count >= 1 &&
+		    count < max); /* those of earlier tests may still be on their way out */
 }
 
 int main(void)
