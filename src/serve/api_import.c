@@ -68,8 +68,9 @@ static bool same_spec(const struct mapping_spec *a, const struct mapping_spec *b
 {
 	if (a->protocols != b->protocols || !same_range(a->external, b->external) ||
 	    !same_range(a->internal, b->internal) || a->enabled != b->enabled ||
-	    a->when_disabled != b->when_disabled || a->max_connections != b->max_connections ||
-	    a->rate != b->rate || a->n_remote_hosts != b->n_remote_hosts)
+	    a->pending != b->pending || a->when_disabled != b->when_disabled ||
+	    a->max_connections != b->max_connections || a->rate != b->rate ||
+	    a->n_remote_hosts != b->n_remote_hosts)
 		return false;
 	if (!addr_eq(&a->internal_client, &b->internal_client) ||
 	    !addr_eq(&a->external_addr, &b->external_addr) || !same_end(a, b))

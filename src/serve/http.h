@@ -12,7 +12,6 @@
 #define PORTWRIGHT_SERVE_HTTP_H
 
 #include "base/fault.h"
-#include "base/slice.h"
 #include "serve/auth.h"
 #include "serve/text.h"
 
@@ -33,10 +32,8 @@ struct http_request {
 	const void *route;
 	struct slice argument;
 
-	/* Whoever answers may set it: much memory is free behind this request and goes back to the
-	 * kernel. */
-	bool heavy;
-
+	bool heavy; /* whoever answers may set it: much memory can go back to the kernel after this
+		     */
 	struct http_private *private;
 };
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Fixtures of the API's tests: the real portwrightd with `plane = memory`, in a network namespace of its
-own with three links that lead nowhere, so that nothing of this machine shows and nothing of it is touched.
+Fixtures of the API's tests: the real portwrightd with `plane = memory`, in a network namespace of
+its own with three links that lead nowhere, so that nothing of this machine shows and nothing of it
+is touched.
 
     wan0  203.0.113.1/24, 2001:db8:f::1/64, the default route     lan0  192.168.69.1/24
                                                                   lan1  192.168.2.1/24

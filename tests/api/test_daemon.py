@@ -40,8 +40,8 @@ def test_version_and_help():
         assert option in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["-x"], ["-c"], ["argument"], ["--version=1"],
-                                       ["--check-config", "more"]])
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["-x"], ["-c"], ["argument"],
+                                       ["--version=1"], ["--check-config", "more"]])
 def test_usage(arguments):
     one_line(portwrightd(*arguments), 2)
 

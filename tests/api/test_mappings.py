@@ -119,7 +119,8 @@ def test_a_tuple_of_two_mappings_is_refused(api):
 
 def test_change(api):
     mapping = add(api, name="before", notes="kept")
-    status, changed, headers = api.ask("PATCH", f"{MAPPINGS}/m1", {"name": "after", "enabled": False})
+    status, changed, headers = api.ask("PATCH", f"{MAPPINGS}/m1",
+                                       {"name": "after", "enabled": False})
     assert status == 200
     assert headers["ETag"] == '"m1-2"'
     assert changed == {**mapping, "name": "after", "enabled": False, "version": 2,

@@ -130,7 +130,7 @@ def test_replay(daemon, api, events):
         assert late.next()[1]["mapping"]["external_port"] == "6"
 
 
-@pytest.mark.parametrize("last_id", ["0", "x", "-1", "99999999999999999999999", "999999999999999999",
+@pytest.mark.parametrize("last_id", ["0", "x", "-1", "9" * 23, "9" * 18,
                                      "1 2"])
 def test_an_unknown_last_id_is_told(daemon, api, last_id):
     add(api)
