@@ -107,8 +107,7 @@ static const struct utf8_lead *find_lead(uint8_t byte)
 	return NULL;
 }
 
-/* Decodes the character s starts with; returns its bytes, or 0 where that is not UTF-8. */
-static size_t utf8_next(struct slice s, uint32_t *ret)
+size_t utf8_next(struct slice s, uint32_t *ret)
 {
 	const uint8_t *at = (const uint8_t *)s.at;
 	const struct utf8_lead *lead;

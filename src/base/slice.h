@@ -40,6 +40,9 @@ bool slice_split(struct slice *s, char sep, struct slice *ret);
 bool read_number(struct slice *s, uint32_t max, uint32_t *ret);
 bool read_char(struct slice *s, char c);
 
+/* Decodes the character s starts with; returns how many bytes it takes, or 0 where that is not
+ * well-formed UTF-8. */
+size_t utf8_next(struct slice s, uint32_t *ret);
 /* True where all of s is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool slice_is_utf8(struct slice s);
 /* True where s holds a control byte (C0 or DEL) or a C1 control, other than those listed in
