@@ -85,6 +85,8 @@ const char *mapping_state(const json_t *mapping, enum colour *ret)
 		return "on";
 	}
 	*ret = COLOUR_WARN;
+	if (json_is_true(json_object_get(mapping, "pending")))
+		return "pending";
 	return strcmp(text_of(mapping, "when_disabled"), "refuse") ? "off" : "refused";
 }
 

@@ -27,7 +27,7 @@ char *format_bytes(uint64_t n, char buf[static COUNT_TEXT_MAX]);
 char *format_socket(const char *addr, const char *port, char buf[static TUPLE_TEXT_MAX]);
 /* "tcp/8888", "tcp/203.0.113.7:443" */
 char *format_mapping_external(const json_t *mapping, char buf[static TUPLE_TEXT_MAX]);
-/* "on", "off" (silent), "refused" */
+/* "on", "off" (silent), "refused", "pending" (a device asked for it and awaits approval) */
 const char *mapping_state(const json_t *mapping, enum colour *ret);
 /* When it ends: "in 2h30m", "2026-12-31 18:00"; "" for never. */
 char *format_mapping_end(const json_t *mapping, char buf[static TUPLE_TEXT_MAX]);

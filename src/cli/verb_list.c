@@ -61,8 +61,9 @@ const struct verb verb_list = {
 	.name = "list",
 	.words = "",
 	.summary = "Show all mappings in a table",
-	.help = "STATE is on, off (disabled: dropped silently) or refused (disabled: refused at "
-		"once).\n"
+	.help = "STATE is on, off (disabled: dropped silently), refused (disabled: refused at "
+		"once) "
+		"or\npending (a device asked for it and was not answered yet).\n"
 		"EXTERNAL with its protocol (tcp/8888) is accepted wherever an ID is.\n",
 	.run = run_list,
 };
