@@ -23,6 +23,12 @@ struct remembered {
 	struct mapping *mapping; /* a reference; NULL while empty */
 };
 
+/* A value beside the mappings. */
+struct value {
+	struct value *next;
+	char *key, *text; /* in one allocation, behind the struct */
+};
+
 /* A write that rests. */
 struct resting {
 	const struct change *changes;
@@ -35,6 +41,7 @@ struct resting {
 struct memory_store {
 	struct store base;
 	struct remembered *by_id;
+	struct value *values;
 	uint32_t last_id;
 	struct resting resting;
 	struct memory_store_tricks tricks;
@@ -193,6 +200,58 @@ static int memory_load(struct store *store, int (*visit)(void *arg, struct mappi
 	return 0;
 }
 
+static struct value **find_value(struct memory_store *s, const char *key)
+{
+	struct value **at = &s->values;
+
+	while (*at && strcmp((*at)->key, key) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static int memory_get_meta(struct store *store, const char *key, char *buf, size_t cap,
+			   struct fault *f)
+{
+	const struct value *v = *find_value(memory_store(store), key);
+	size_t size = v ? strlen(v->text) + 1 : 0;
+
+	if (!v)
+		return -ENOENT;
+	if (size > cap)
+		return -ENOBUFS;
+	memcpy(buf, v->text, size);
+	return 0;
+}
+
+static void drop_value(struct value **at)
+{
+	struct value *v = *at;
+
+	*at = v->next;
+	free(v);
+}
+
+static int memory_put_meta(struct store *store, const char *key, const char *text, struct fault *f)
+{
+	struct memory_store *s = memory_store(store);
+	size_t key_size = strlen(key) + 1, size = strlen(text) + 1;
+	struct value **before, *v;
+
+	if (s->tricks.fail_all)
+		return fault_set(f, FAULT_STORE, "", "memory: a write fails for a test");
+	v = malloc(sizeof(*v) + key_size + size);
+	if (!v)
+		return fault_set(f, FAULT_MEMORY, "", "memory: out of memory");
+	v->key = memcpy((char *)(v + 1), key, key_size);
+	v->text = memcpy(v->key + key_size, text, size);
+	before = find_value(s, key);
+	if (*before)
+		drop_value(before);
+	v->next = s->values;
+	s->values = v;
+	return 0;
+}
+
 static void memory_close(struct store *store)
 {
 	struct memory_store *s = memory_store(store);
@@ -200,6 +259,8 @@ static void memory_close(struct store *store)
 
 	HASH_ITER (hh, s->by_id, e, next)
 		drop(s, e);
+	while (s->values)
+		drop_value(&s->values);
 	free(s);
 }
 
@@ -207,6 +268,8 @@ static const struct store_ops memory_ops = {
 	.name = "memory",
 	.load = memory_load,
 	.write = memory_write,
+	.get_meta = memory_get_meta,
+	.put_meta = memory_put_meta,
 	.close = memory_close,
 };
 

@@ -343,6 +343,44 @@ static void sqlite_write(struct store *store, const struct change *changes, size
 	done(arg, r, r ? &f : NULL);
 }
 
+/* Values beside the mappings. */
+
+static int sqlite_get_meta(struct store *store, const char *key, char *buf, size_t cap,
+			   struct fault *f)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	char *value = NULL;
+	int code = s->connection.db ? SQLITE_OK : reconnect(s, NULL, 0);
+	size_t size;
+
+	if (code == SQLITE_OK)
+		code = connection_get_meta(&s->connection, key, &value);
+	if (code == SQLITE_NOTFOUND)
+		return -ENOENT;
+	if (code != SQLITE_OK)
+		return refuse(s, code, f);
+	size = strlen(value) + 1;
+	if (size <= cap)
+		memcpy(buf, value, size);
+	free(value);
+	return size <= cap ? 0 : -ENOBUFS;
+}
+
+static int sqlite_put_meta(struct store *store, const char *key, const char *value, struct fault *f)
+{
+	struct sqlite_store *s = sqlite_store_of(store);
+	int r, code = s->connection.db ? SQLITE_OK : reconnect(s, NULL, 0);
+
+	if (code == SQLITE_OK)
+		code = connection_put_meta(&s->connection, key, value);
+	if (code == SQLITE_OK)
+		return 0;
+	r = refuse(s, code, f);
+	if (s->connection.db && (code & 0xff) == SQLITE_IOERR)
+		reconnect(s, NULL, 0);
+	return r;
+}
+
 static void sqlite_close(struct store *store)
 {
 	struct sqlite_store *s = sqlite_store_of(store);
@@ -358,6 +396,8 @@ static const struct store_ops sqlite_ops = {
 	.name = "sqlite",
 	.load = sqlite_load,
 	.write = sqlite_write,
+	.get_meta = sqlite_get_meta,
+	.put_meta = sqlite_put_meta,
 	.close = sqlite_close,
 };
 

@@ -35,6 +35,8 @@ static const char *const statement_texts[N_STATEMENTS] = {
 	[STATEMENT_STATE] = "SELECT last_id, boot_id, writes FROM state",
 	[STATEMENT_SET_STATE] = "UPDATE state SET last_id = max(last_id, ?1), boot_id = ?2,"
 				" writes = ?3",
+	[STATEMENT_META] = "SELECT value FROM meta WHERE key = ?",
+	[STATEMENT_SET_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 };
 
 int connection_open(struct connection *c, const char *path)
@@ -177,6 +179,35 @@ void connection_rollback(struct connection *c)
 {
 	if (c->db && !sqlite3_get_autocommit(c->db))
 		run(c, STATEMENT_ROLLBACK);
+}
+
+int connection_get_meta(struct connection *c, const char *key, char **ret)
+{
+	sqlite3_stmt *ask = c->statements[STATEMENT_META];
+	const char *value;
+	int r = sqlite3_bind_text(ask, 1, key, -1, SQLITE_STATIC);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_step(ask);
+	if (r == SQLITE_ROW) {
+		value = (const char *)sqlite3_column_text(ask, 0);
+		*ret = value ? strdup(value) : NULL;
+		r = *ret ? SQLITE_OK : SQLITE_NOMEM;
+	} else if (r == SQLITE_DONE) {
+		r = SQLITE_NOTFOUND;
+	}
+	sqlite3_reset(ask);
+	return r;
+}
+
+int connection_put_meta(struct connection *c, const char *key, const char *value)
+{
+	sqlite3_stmt *put = c->statements[STATEMENT_SET_META];
+	int r = sqlite3_bind_text(put, 1, key, -1, SQLITE_STATIC);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_bind_text(put, 2, value, -1, SQLITE_STATIC);
+	return r == SQLITE_OK ? run(c, STATEMENT_SET_META) : r;
 }
 
 static int quick_check(struct connection *c, char *ret_why, size_t cap)

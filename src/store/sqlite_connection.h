@@ -23,6 +23,8 @@ enum statement {
 	STATEMENT_REBASE,
 	STATEMENT_STATE,
 	STATEMENT_SET_STATE,
+	STATEMENT_META,
+	STATEMENT_SET_META,
 	N_STATEMENTS,
 };
 
@@ -50,6 +52,13 @@ void connection_leave_files(struct connection *c);
 int connection_write(struct connection *c, const struct change *changes, size_t n, uint32_t last_id,
 		     bool undo);
 void connection_rollback(struct connection *c);
+
+/* Reads a value of the table `meta`: SQLITE_OK with *ret, which is the caller's to free();
+ * SQLITE_NOTFOUND. */
+int connection_get_meta(struct connection *c, const char *key, char **ret);
+/* Writes one, durably, in a transaction of its own that does not count: whether one that failed is
+ * in the file matters to nobody, since it is put again. */
+int connection_put_meta(struct connection *c, const char *key, const char *value);
 
 /* Looks for damage; SQLITE_CORRUPT with a sentence in ret_why. */
 int connection_check(struct connection *c, char *ret_why, size_t cap);

@@ -3,8 +3,8 @@
  * sqlite_row: which field stands in which column.
  *
  * Columns of one kind (numbers, names of enums, texts, addresses) are described by a table that
- * binding and reading share, so that they cannot disagree; only the deadline and the list of remote
- * hosts need words of their own.
+ * binding and reading share, so that they cannot disagree; only the deadline, the list of remote
+ * hosts and the nonce need words of their own.
  *
  * A deadline counts milliseconds of one boot, which no later boot can read; so the same moment is
  * written in wall time as well. Within one boot the deadline is exact whatever somebody does to the
@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 /* In the order of the statements below. */
@@ -43,16 +44,18 @@ enum column {
 	COL_NAME,
 	COL_APP,
 	COL_NOTES,
+	COL_NONCE,
+	COL_PENDING,
 };
 
 #define COLUMNS                                                                                   \
 	"id, version, created, changed, protocol, external_addr, external_first, external_last, " \
 	"internal_client, internal_first, internal_last, remote_hosts, enabled, when_disabled, "  \
 	"max_connections, rate, expires, expires_wall, expires_date, origin, owner, name, app, "  \
-	"notes"
+	"notes, nonce, pending"
 
 const char sqlite_row_put[] = "INSERT OR REPLACE INTO mapping (" COLUMNS ") VALUES (?, ?, ?, ?, ?, "
-			      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+			      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const char sqlite_row_list[] = "SELECT " COLUMNS " FROM mapping ORDER BY id";
 
 #define FIELD(member) offsetof(struct mapping, member), sizeof(((struct mapping *)0)->member)
@@ -74,6 +77,7 @@ static const struct number {
 	{ COL_INTERNAL_FIRST, FIELD(spec.internal.first), 1, UINT16_MAX },
 	{ COL_INTERNAL_LAST, FIELD(spec.internal.last), 1, UINT16_MAX },
 	{ COL_ENABLED, FIELD(spec.enabled), 0, 1 },
+	{ COL_PENDING, FIELD(spec.pending), 0, 1 },
 	{ COL_MAX_CONNECTIONS, FIELD(spec.max_connections), 0, UINT32_MAX },
 	{ COL_RATE, FIELD(spec.rate), 0, UINT32_MAX },
 	{ COL_EXPIRES, FIELD(spec.expires), INT64_MIN, INT64_MAX },
@@ -175,6 +179,18 @@ static int bind_remote_hosts(sqlite3_stmt *put, const struct mapping_spec *s)
 	return sqlite3_bind_text(put, COL_REMOTE_HOSTS + 1, text, (int)len, SQLITE_TRANSIENT);
 }
 
+static int bind_nonce(sqlite3_stmt *put, const struct mapping_spec *s)
+{
+	static const uint8_t none[MAPPING_NONCE_LEN];
+	char text[2 * MAPPING_NONCE_LEN + 1];
+
+	if (!memcmp(s->nonce, none, sizeof(none)))
+		return sqlite3_bind_text(put, COL_NONCE + 1, "", 0, SQLITE_STATIC);
+	for (size_t i = 0; i < MAPPING_NONCE_LEN; i++)
+		snprintf(text + 2 * i, 3, "%02x", s->nonce[i]);
+	return sqlite3_bind_text(put, COL_NONCE + 1, text, -1, SQLITE_TRANSIENT);
+}
+
 /* Rounded up: a lease may end a second late, never early. */
 static wall_s wall_from_deadline(clock_ms deadline, const struct row_time *at)
 {
@@ -208,6 +224,7 @@ int sqlite_row_bind(sqlite3_stmt *put, const struct mapping *m, const struct row
 	}
 	r |= sqlite3_bind_int64(put, COL_EXPIRES_WALL + 1, expires);
 	r |= bind_remote_hosts(put, &m->spec);
+	r |= bind_nonce(put, &m->spec);
 	return r == SQLITE_OK ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -250,6 +267,31 @@ static bool read_remote_hosts(sqlite3_stmt *list,
 	}
 	ret->remote_hosts = prefixes;
 	ret->n_remote_hosts = n;
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_nonce(sqlite3_stmt *list, uint8_t ret[static MAPPING_NONCE_LEN])
+{
+	uint8_t nonce[MAPPING_NONCE_LEN] = { 0 };
+	struct slice s;
+
+	if (!read_text(list, COL_NONCE, &s) || (s.len && s.len != 2 * sizeof(nonce)))
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		int digit = hex_digit(s.at[i]);
+
+		if (digit < 0)
+			return false;
+		nonce[i / 2] = (uint8_t)(nonce[i / 2] << 4 | digit);
+	}
+	memcpy(ret, nonce, sizeof(nonce));
 	return true;
 }
 
@@ -320,6 +362,10 @@ static const char *read_columns(sqlite3_stmt *list, const struct row_time *at, s
 		return "expires_wall";
 	if (!read_remote_hosts(list, prefixes, &m->spec))
 		return "remote_hosts";
+	if (!read_nonce(list, m->spec.nonce))
+		return "nonce";
+	if (m->spec.pending && m->spec.enabled)
+		return "pending";
 	return check_ports(&m->spec);
 }
 

@@ -48,7 +48,18 @@ static const char step_1[] =
 	") STRICT;"
 	"INSERT INTO state VALUES (1, 0, '', 0);";
 
-static const char *const steps[] = { step_1 };
+/* What devices ask for: a PCP mapping's nonce, and whether it waits for the operator's approval. */
+static const char step_2[] =
+	"ALTER TABLE mapping ADD COLUMN nonce TEXT NOT NULL DEFAULT ''" /* '': none; else hex */
+	" CHECK (length(nonce) IN (0, 24));"
+	"ALTER TABLE mapping ADD COLUMN pending INTEGER NOT NULL DEFAULT 0"
+	" CHECK (pending = 0 OR (pending = 1 AND enabled = 0));"
+	"CREATE TABLE meta (" /* small values that last beside the mappings: 'epoch' */
+	" key TEXT PRIMARY KEY,"
+	" value TEXT NOT NULL"
+	") STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = { step_1, step_2 };
 
 const struct sqlite_schema sqlite_schema_today = { steps, sizeof(steps) / sizeof(steps[0]) };
 

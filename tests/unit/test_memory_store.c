@@ -138,6 +138,29 @@ static void test_later(void **state)
 	mapping_unref(m);
 }
 
+static void test_meta(void **state)
+{
+	char text[8] = "before";
+	struct store *s;
+	struct fault f;
+
+	assert_int_equal(memory_store_open(&s), 0);
+	assert_int_equal(s->ops->get_meta(s, "epoch", text, sizeof(text), &f), -ENOENT);
+	assert_int_equal(s->ops->put_meta(s, "epoch", "one", &f), 0);
+	assert_int_equal(s->ops->put_meta(s, "other", "too long", &f), 0);
+	assert_int_equal(s->ops->put_meta(s, "epoch", "two", &f), 0);
+	assert_int_equal(s->ops->get_meta(s, "other", text, sizeof(text), &f), -ENOBUFS);
+	assert_string_equal(text, "before");
+	assert_int_equal(s->ops->get_meta(s, "epoch", text, sizeof(text), &f), 0);
+	assert_string_equal(text, "two");
+	memory_store_tricks(s)->fail_all = true;
+	assert_int_equal(s->ops->put_meta(s, "epoch", "three", &f), fault_errno(FAULT_STORE));
+	assert_int_equal(f.kind, FAULT_STORE);
+	assert_int_equal(s->ops->get_meta(s, "epoch", text, sizeof(text), &f), 0);
+	assert_string_equal(text, "two");
+	s->ops->close(s);
+}
+
 static void test_equals(void **state)
 {
 	struct mapping *m = make(1, 1), *changed = make(1, 2);
@@ -161,9 +184,8 @@ static void test_equals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write_and_load),
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_write_and_load), cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_later),	       cmocka_unit_test(test_meta),
 		cmocka_unit_test(test_equals),
 	};
 

@@ -132,6 +132,8 @@ static struct mapping *extreme_mapping(uint32_t id)
 		.protocols = PROTOCOL_BOTH,
 		.when_disabled = DISABLED_REFUSE,
 		.origin = ORIGIN_RTSP,
+		.pending = true,
+		.nonce = { 0x00, 0x01, 0x7f, 0x80, 0xff, 0x0a, 0xa0, 0, 0, 0, 0, 0 },
 		.max_connections = UINT32_MAX,
 		.rate = UINT32_MAX,
 		.expires = 123456789012,
@@ -330,14 +332,47 @@ static void test_no_lease(void **state)
 
 /* Schemas. */
 
+/* What Portwright left before devices could ask for mappings. */
+static void test_first_schema(void **state)
+{
+	struct sqlite_schema first = { sqlite_schema_today.steps, 1 };
+	struct mapping *m = plain_mapping(7, 3);
+	char text[64];
+	struct shelf shelf;
+	struct store *s;
+	struct fault f;
+	FILE *empty;
+
+	empty = fopen(database, "w");
+	assert_non_null(empty);
+	fclose(empty);
+	assert_int_equal(sqlite_schema_create(database, &first), SQLITE_OK);
+	run_sql("INSERT INTO mapping VALUES (7, 3, 1763726400, 1763726403, 'tcp', '', 1031, 1031,"
+		" '192.168.69.110', 80, 80, '', 1, 'drop', 0, 0, 0, 0, 0, 'operator', 'root',"
+		" 'Front door, web', 'http', '');"
+		"UPDATE state SET last_id = 9, boot_id = '" BOOT "'");
+	for (int restart = 0; restart < 2; restart++) {
+		s = open_store(BOOT);
+		assert_null(sqlite_store_set_aside(s));
+		load_store(s, &shelf);
+		assert_int_equal(shelf.n, 1);
+		assert_int_equal(shelf.last_id, 9);
+		assert_same_mapping(shelf.at[0], m);
+		clear_shelf(&shelf);
+		assert_int_equal(s->ops->get_meta(s, "epoch", text, sizeof(text), &f), -ENOENT);
+		s->ops->close(s);
+	}
+	mapping_unref(m);
+}
+
 static void test_migration(void **state)
 {
-	const char *steps[] = { sqlite_schema_today.steps[0],
+	const char *steps[] = { sqlite_schema_today.steps[0], sqlite_schema_today.steps[1],
 				"ALTER TABLE mapping ADD COLUMN planted TEXT NOT NULL DEFAULT 'x'",
 				"UPDATE mapping SET planted = planted || id" };
-	const char *broken[] = { steps[0], steps[1], steps[2],
+	const char *broken[] = { steps[0], steps[1], steps[2], steps[3],
 				 "DELETE FROM mapping; no such thing" };
-	struct sqlite_schema newer = { steps, 3 }, wrong = { broken, 4 };
+	struct sqlite_schema newer = { steps, 4 }, wrong = { broken, 5 };
 	sqlite3_stmt *ask;
 	int version;
 	sqlite3 *db;
@@ -348,11 +383,11 @@ static void test_migration(void **state)
 	assert_int_equal(version, sqlite_schema_today.n);
 	assert_int_equal(sqlite_schema_migrate(db, &newer), SQLITE_OK);
 	assert_int_equal(sqlite_schema_version(db, &version), SQLITE_OK);
-	assert_int_equal(version, 3);
+	assert_int_equal(version, 4);
 	/* A step that fails leaves the version before it, whole. */
 	assert_int_equal(sqlite_schema_migrate(db, &wrong), SQLITE_ERROR);
 	assert_int_equal(sqlite_schema_version(db, &version), SQLITE_OK);
-	assert_int_equal(version, 3);
+	assert_int_equal(version, 4);
 	assert_int_equal(
 		sqlite3_prepare_v2(db, "SELECT planted FROM mapping ORDER BY id", -1, &ask, NULL),
 		SQLITE_OK);
@@ -388,17 +423,56 @@ static void test_newer_schema(void **state)
 	assert_memory_equal(before, after, len_before);
 	free(before);
 	free(after);
-	run_sql("PRAGMA user_version = 1");
+	run_sql("PRAGMA user_version = 2");
 	assert_filled(2);
 }
-
-/* Damage. */
 
 static void truncate_to(off_t length)
 {
 	assert_int_equal(truncate(database, length), 0);
 }
 
+/* Values beside the mappings. */
+
+static void assert_meta(struct store *s, const char *key, const char *expected)
+{
+	char text[64];
+	struct fault f;
+
+	assert_int_equal(s->ops->get_meta(s, key, text, sizeof(text), &f), 0);
+	assert_string_equal(text, expected);
+}
+
+static void test_meta(void **state)
+{
+	struct store *s = open_store(BOOT);
+	char text[8] = "before";
+	struct fault f;
+
+	assert_int_equal(s->ops->get_meta(s, "epoch", text, sizeof(text), &f), -ENOENT);
+	assert_int_equal(s->ops->put_meta(s, "epoch", "first", &f), 0);
+	assert_int_equal(s->ops->put_meta(s, "other", "it's another", &f), 0);
+	assert_int_equal(s->ops->put_meta(s, "epoch", "second", &f), 0);
+	assert_meta(s, "epoch", "second");
+	s->ops->close(s);
+
+	s = open_store(OTHER_BOOT);
+	assert_meta(s, "epoch", "second");
+	assert_meta(s, "other", "it's another");
+	assert_int_equal(s->ops->get_meta(s, "other", text, sizeof(text), &f), -ENOBUFS);
+	assert_string_equal(text, "before");
+	s->ops->close(s);
+	assert_filled(0);
+
+	/* It is lost with the mappings. */
+	truncate_to(700);
+	s = open_store(BOOT);
+	assert_non_null(sqlite_store_set_aside(s));
+	assert_int_equal(s->ops->get_meta(s, "epoch", text, sizeof(text), &f), -ENOENT);
+	s->ops->close(s);
+}
+
+/* Damage. */
 static void overwrite(off_t at, size_t len, int byte)
 {
 	int fd = open(database, O_WRONLY);
@@ -854,8 +928,10 @@ int main(void)
 		TEST(test_lease_over_a_reboot),
 		TEST(test_lease_until_a_date),
 		TEST(test_no_lease),
+		TEST(test_first_schema),
 		TEST(test_migration),
 		TEST(test_newer_schema),
+		TEST(test_meta),
 		TEST(test_damage),
 		TEST(test_truncation),
 		TEST(test_truncated_log),

@@ -407,6 +407,47 @@ static void test_writing(void **state)
 	}
 }
 
+/* A value beside the mappings: kept where that was acknowledged, and whatever becomes of it, no
+ * write behind it is in doubt. */
+
+static bool put_once(const struct failure *failure, int nth)
+{
+	struct store *s = open_store(BOOT);
+	struct model model = { 0 }, found;
+	struct fault f = { 0 };
+	char text[8];
+	int r;
+
+	assert_int_equal(s->ops->put_meta(s, "epoch", "old", &f), 0);
+	assert_int_equal(write_step(s, 0, &model, &model, &f), 0);
+	disk_fails(failure, nth);
+	r = s->ops->put_meta(s, "epoch", "new", &f);
+	assert_true(!r || (disk.happened && f.kind == FAULT_STORE));
+	disk_is_well();
+	assert_int_equal(write_step(s, 1, &model, &model, &f), 0);
+	s->ops->close(s);
+	s = open_store(BOOT);
+	assert_null(sqlite_store_set_aside(s));
+	read_model(s, &found);
+	assert_true(same_model(&found, &model));
+	assert_int_equal(s->ops->get_meta(s, "epoch", text, sizeof(text), &f), 0);
+	assert_true(!strcmp(text, "new") || (r && !strcmp(text, "old")));
+	assert_int_equal(s->ops->put_meta(s, "epoch", "newer", &f), 0);
+	s->ops->close(s);
+	return disk.happened;
+}
+
+static void test_meta(void **state)
+{
+	for (size_t i = 0; i < N(failures); i++) {
+		int nth = 0;
+
+		do {
+			remove_folder();
+		} while (put_once(&failures[i], ++nth));
+	}
+}
+
 /* Opening, in a new boot: it works or says why; nothing is lost or set aside. */
 
 static bool open_once(const struct failure *failure, int nth, const struct model *model)
@@ -660,8 +701,8 @@ static void test_kill(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_writing),   TEST(test_opening), TEST(test_no_memory),
-		TEST(test_full_disk), TEST(test_kill),
+		TEST(test_writing), TEST(test_opening),	  TEST(test_no_memory), TEST(test_meta),
+		TEST(test_opening), TEST(test_no_memory), TEST(test_full_disk), TEST(test_kill),
 	};
 
 	return cmocka_run_group_tests(tests, begin, NULL);
