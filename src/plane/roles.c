@@ -4,7 +4,7 @@
  * link that faces the world for a LAN opens the house, while taking a LAN for neither closes a door
  * until somebody names it. Hence a link is a LAN by guess only while an uplink is known, when no
  * default route at all leaves by it (a second provider waiting with a higher metric is no LAN), and
- * when it was never an uplink (its route may only be gone for the moment).
+ * when none ever did (its route may only be gone for the moment).
  */
 #include "plane/roles.h"
 
@@ -124,6 +124,10 @@ static bool is_uplink(const struct judgement *j, const struct topology_link *lin
 		return is_named(j->config->uplinks, j->config->n_uplinks, link->name);
 	if (link->flags & IFF_LOOPBACK || is_named(j->config->lans, j->config->n_lans, link->name))
 		return false;
+	/* While no default route is left at all, whoever had the last one is still what faces the
+	 * world: the route will come back there, and until then the LANs stay LANs. */
+	if (j->best4 == UINT64_MAX && j->best6 == UINT64_MAX)
+		return link->was_uplink;
 	return leads_out(j->t, link->index, AF_INET, j->best4) ||
 	       leads_out(j->t, link->index, AF_INET6, j->best6);
 }
@@ -132,7 +136,7 @@ static bool is_lan(const struct judgement *j, const struct topology_link *link)
 {
 	if (j->config->n_lans)
 		return is_named(j->config->lans, j->config->n_lans, link->name);
-	if (!j->uplink_known || link->was_uplink)
+	if (!j->uplink_known || link->led_out)
 		return false;
 	if (!(link->flags & IFF_UP) || link->flags & IFF_LOOPBACK)
 		return false;

@@ -17,7 +17,9 @@ struct topology_link {
 	char name[IF_NAMESIZE];
 	int index;
 	unsigned flags;	 /* IFF_UP, IFF_RUNNING and IFF_LOOPBACK */
-	bool was_uplink; /* never set here: a place for uplink's memory */
+	/* Never set here: a place for uplink's memory. */
+	bool was_uplink;
+	bool led_out; /* a default route, if only one in reserve, once left by it */
 };
 
 struct topology_address {

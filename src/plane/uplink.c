@@ -97,6 +97,7 @@ static void remember(const struct topology *before, struct topology *t)
 		const struct topology_link *l = topology_link_by_index(before, t->links[i].index);
 
 		t->links[i].was_uplink = l && l->was_uplink;
+		t->links[i].led_out = l && l->led_out;
 	}
 }
 
@@ -109,7 +110,13 @@ static void note_uplinks(struct topology *t, const struct site *s)
 			continue;
 		l = topology_link_by_index(t, s->links[i].index);
 		if (l)
-			l->was_uplink = true;
+			l->was_uplink = l->led_out = true;
+	}
+	for (size_t i = 0; i < t->n_defaults; i++) {
+		struct topology_link *l = topology_link_by_index(t, t->defaults[i].link);
+
+		if (l)
+			l->led_out = true;
 	}
 }
 
@@ -158,7 +165,7 @@ static void forget_deleted(struct uplink *u, const struct nlmsghdr *m)
 		return;
 	l = topology_link_by_index(&u->topology, head->ifi_index);
 	if (l)
-		l->was_uplink = false;
+		l->was_uplink = l->led_out = false;
 }
 
 /* Empties the news socket. 1 where some of it matters (or may: some was lost), 0 where not, or a
@@ -216,7 +223,7 @@ int uplink_reconfigure(struct uplink *u, const struct uplink_config *config)
 		return r;
 	/* The administrator has thought anew; so do we. */
 	for (size_t i = 0; i < u->topology.n_links; i++)
-		u->topology.links[i].was_uplink = false;
+		u->topology.links[i].was_uplink = u->topology.links[i].led_out = false;
 	r = judge(u, &u->topology, &copy);
 	if (r < 0) {
 		config_free(&copy);

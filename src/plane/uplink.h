@@ -9,8 +9,9 @@
  * Who is what, where the configuration does not say:
  *   uplink  the links of the default routes of the main table, lowest metric of each family
  *   lan     every other link that is up, is not loopback and has an address; but none while there
- *           is no uplink, none that any default route leaves by, and none that was an uplink before
- *           (a lost route must not turn the world into a LAN)
+ *           is no uplink, and none that any default route leaves by or ever left by
+ *           (a lost route must not turn the world into a LAN); while no default route is left at
+ *           all, the last uplink stays one
  *   external-address  the uplinks' IPv4 addresses that can be addressed from elsewhere
  * A link that is named counts in its role even before it exists (index 0, not up).
  */

@@ -92,7 +92,7 @@ static int set_up(void **state)
 	memcpy(addresses, filled, sizeof(addresses));
 	house.n_defaults = 3;
 	for (size_t i = 0; i < house.n_links; i++)
-		links[i].was_uplink = false;
+		links[i].was_uplink = links[i].led_out = false;
 	defaults[0].link = 2;
 	defaults[1].metric = 700;
 	return 0;
@@ -132,9 +132,18 @@ static void a_lost_route_makes_no_lan(void **state)
 	/* eth0 lost its routes, wwan0 carries on. */
 	defaults[0] = defaults[1];
 	house.n_defaults = 1;
-	links[1].was_uplink = true;
+	links[1].was_uplink = links[1].led_out = true;
 	assert_string_equal(said(&house, &by_guess), "br0=lan wwan0=uplink | 100.64.3.2");
 	defaults[0] = (struct topology_default){ AF_INET, 2, 100 };
+}
+
+static void the_last_uplink_stays_one_without_routes(void **state)
+{
+	house.n_defaults = 0;
+	links[1].was_uplink = links[1].led_out = true;
+	links[4].led_out = true; /* wwan0, in reserve */
+	assert_string_equal(said(&house, &by_guess),
+			    "eth0=uplink br0=lan | 203.0.113.5 203.0.113.6");
 }
 
 static void named_ones_count(void **state)
@@ -224,6 +233,7 @@ int main(void)
 		cmocka_unit_test_setup(families_may_leave_by_different_links, set_up),
 		cmocka_unit_test_setup(without_default_route_nothing_is_a_lan, set_up),
 		cmocka_unit_test_setup(a_lost_route_makes_no_lan, set_up),
+		cmocka_unit_test_setup(the_last_uplink_stays_one_without_routes, set_up),
 		cmocka_unit_test_setup(named_ones_count, set_up),
 		cmocka_unit_test_setup(overrides_the_external_address, set_up),
 		cmocka_unit_test_setup(passes_settings_through, set_up),

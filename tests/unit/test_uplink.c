@@ -158,13 +158,13 @@ static void hears_an_address_change_at_once(void **state)
 	assert_true(changes(u));
 	assert_string_equal(external(u), "198.51.100.7");
 
-	/* The last one takes the route along, of which the kernel says nothing; without a way out
-	 * there is no uplink and no LAN. */
+	/* The last one takes the route along, of which the kernel says nothing; what faced the
+	 * world still does, and the LAN is no less one. */
 	run("ip addr delete 198.51.100.7/24 dev wan0");
 	assert_true(changes(u));
 	assert_string_equal(external(u), "");
-	assert_int_equal(role(u, "wan0"), LINK_OTHER);
-	assert_int_equal(role(u, "lan0"), LINK_OTHER);
+	assert_int_equal(role(u, "wan0"), LINK_UPLINK);
+	assert_int_equal(role(u, "lan0"), LINK_LAN);
 
 	run("ip addr add 198.51.100.7/24 dev wan0");
 	run("ip route add default via 198.51.100.1");
@@ -245,7 +245,7 @@ static void a_link_going_down_takes_its_route_along(void **state)
 	u = open_uplink(&by_guess);
 	run("ip link set wan0 down");
 	assert_true(changes(u));
-	assert_int_equal(role(u, "wan0"), LINK_OTHER);
+	assert_int_equal(role(u, "wan0"), LINK_UPLINK); /* it still faces the world */
 	assert_false(link_named(u, "wan0")->up);
 	run("ip link set wan0 up && ip route add default via 203.0.113.1");
 	assert_true(changes(u));
