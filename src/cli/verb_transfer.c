@@ -164,17 +164,22 @@ static json_t *load(const char *path, const char *name)
 	return list;
 }
 
-/* Which of the entries the daemon did not like, and why. */
+/* Which of the entries the daemon did not like, and why: as people count, in place of the detail's
+ * own "mappings[16]: ". */
 static int refused(json_t *problem, const char *name, size_t n)
 {
-	const json_t *index = json_object_get(problem, "index");
-	char at[COUNT_TEXT_MAX], of[COUNT_TEXT_MAX];
+	const char *detail = text_of(problem, "detail");
+	uint64_t index = number_of(problem, "index");
+	char at[COUNT_TEXT_MAX], of[COUNT_TEXT_MAX], path[48];
+	int len;
 
-	if (!json_is_integer(index))
+	if (!json_is_integer(json_object_get(problem, "index")))
 		return complain_refused(problem, NULL);
-	complain(EXIT_REFUSED, "%s, mapping %s of %s: %s", name,
-		 format_count(number_of(problem, "index") + 1, at), format_count(n, of),
-		 text_of(problem, "detail"));
+	len = snprintf(path, sizeof(path), "mappings[%llu]: ", (unsigned long long)index);
+	if (!strncmp(detail, path, (size_t)len))
+		detail += len;
+	complain(EXIT_REFUSED, "%s, mapping %s of %s: %s", name, format_count(index + 1, at),
+		 format_count(n, of), detail);
 	json_decref(problem);
 	return EXIT_REFUSED;
 }

@@ -467,7 +467,7 @@ BAD_IMPORTS = [
     ('{"mappings": [], "mappings": []}', "duplicate"),
     ('{"portwright": 2, "mappings": []}', '"portwright": expected 1'),
     ('{"mappings": [{"external_port": "1", "internal_client": "192.168.69.2", "internal_port": "1"},'
-     '{"external_port": "0"}]}', "standard input, mapping 2 of 2: "),
+     '{"external_port": "0"}]}', "standard input, mapping 2 of 2: external_port"),
 ]
 
 
