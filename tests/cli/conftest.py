@@ -55,8 +55,8 @@ def daemon(gateway):
     folder = tempfile.mkdtemp(prefix="pw-cli-")
     os.chmod(folder, 0o755)
     daemon = Daemon(gateway, folder, plane="memory", lan="lan0")
-    daemon.start()
     try:
+        daemon.start()
         yield daemon
         code = daemon.stop()
         assert code in (0, None), f"portwrightd ended with {code}:\n{daemon.log()}"
