@@ -307,8 +307,7 @@ static enum pcp_result parse_options(struct reader options, const struct addr *s
 		if (result)
 			return result;
 	}
-	/* RFC 7753, 4.2: the two exclude each other, and a set of one port is as if it were absent
-	 */
+	/* RFC 7753, 4.2: these two exclude each other, and a set of one port is as good as none */
 	if (o->port_set_size && o->prefer_failure)
 		return PCP_MALFORMED_OPTION;
 	if (o->port_set_size <= 1)
