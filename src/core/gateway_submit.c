@@ -206,7 +206,7 @@ static bool same_spec(const struct mapping_spec *a, const struct mapping_spec *b
 	       same_ranges(a->external, b->external) && same_ranges(a->internal, b->internal) &&
 	       a->protocols == b->protocols && a->when_disabled == b->when_disabled &&
 	       a->origin == b->origin && a->enabled == b->enabled && a->pending == b->pending &&
-	       !memcmp(a->nonce, b->nonce, sizeof(a->nonce)) &&
+	       !memcmp(a->nonce, b->nonce, sizeof(a->nonce)) && a->peer_port == b->peer_port &&
 	       a->max_connections == b->max_connections && a->rate == b->rate && same_end(a, b) &&
 	       same_remotes(a, b) && !strcmp(a->name, b->name) && !strcmp(a->app, b->app) &&
 	       !strcmp(a->notes, b->notes) && !strcmp(a->owner, b->owner);

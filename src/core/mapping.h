@@ -50,6 +50,7 @@ struct mapping_spec {
 	bool enabled;
 	bool pending; /* a device asked, and waits for the operator's approval; never while enabled */
 	uint8_t nonce[MAPPING_NONCE_LEN]; /* PCP: whoever knows it may renew; all zero: none */
+	uint16_t peer_port; /* PCP PEER: of the one remote host, whom it is for; 0: another one */
 	uint32_t max_connections;    /* at once; 0: no limit */
 	uint32_t rate;               /* new connections a second; 0: no limit */
 	clock_ms expires;            /* 0: never. A deadline of this boot */

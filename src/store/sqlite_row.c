@@ -45,6 +45,7 @@ enum column {
 	COL_APP,
 	COL_NOTES,
 	COL_NONCE,
+	COL_PEER_PORT,
 	COL_PENDING,
 };
 
@@ -52,10 +53,10 @@ enum column {
 	"id, version, created, changed, protocol, external_addr, external_first, external_last, " \
 	"internal_client, internal_first, internal_last, remote_hosts, enabled, when_disabled, "  \
 	"max_connections, rate, expires, expires_wall, expires_date, origin, owner, name, app, "  \
-	"notes, nonce, pending"
+	"notes, nonce, peer_port, pending"
 
 const char sqlite_row_put[] = "INSERT OR REPLACE INTO mapping (" COLUMNS ") VALUES (?, ?, ?, ?, ?, "
-			      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+			      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const char sqlite_row_list[] = "SELECT " COLUMNS " FROM mapping ORDER BY id";
 
 #define FIELD(member) offsetof(struct mapping, member), sizeof(((struct mapping *)0)->member)
@@ -76,6 +77,7 @@ static const struct number {
 	{ COL_EXTERNAL_LAST, FIELD(spec.external.last), 1, UINT16_MAX },
 	{ COL_INTERNAL_FIRST, FIELD(spec.internal.first), 1, UINT16_MAX },
 	{ COL_INTERNAL_LAST, FIELD(spec.internal.last), 1, UINT16_MAX },
+	{ COL_PEER_PORT, FIELD(spec.peer_port), 0, UINT16_MAX },
 	{ COL_ENABLED, FIELD(spec.enabled), 0, 1 },
 	{ COL_PENDING, FIELD(spec.pending), 0, 1 },
 	{ COL_MAX_CONNECTIONS, FIELD(spec.max_connections), 0, UINT32_MAX },

@@ -48,10 +48,13 @@ static const char step_1[] =
 	") STRICT;"
 	"INSERT INTO state VALUES (1, 0, '', 0);";
 
-/* What devices ask for: a PCP mapping's nonce, and whether it waits for the operator's approval. */
+/* What devices ask for: a PCP mapping's nonce, the port of the peer that it is for, and whether it
+ * waits for the operator's approval. */
 static const char step_2[] =
 	"ALTER TABLE mapping ADD COLUMN nonce TEXT NOT NULL DEFAULT ''" /* '': none; else hex */
 	" CHECK (length(nonce) IN (0, 24));"
+	"ALTER TABLE mapping ADD COLUMN peer_port INTEGER NOT NULL DEFAULT 0" /* 0: none */
+	" CHECK (peer_port BETWEEN 0 AND 65535);"
 	"ALTER TABLE mapping ADD COLUMN pending INTEGER NOT NULL DEFAULT 0"
 	" CHECK (pending = 0 OR (pending = 1 AND enabled = 0));"
 	"CREATE TABLE meta (" /* small values that last beside the mappings: 'epoch' */

@@ -180,6 +180,7 @@ static inline void assert_same_mapping(const struct mapping *a, const struct map
 	assert_int_equal(s->enabled, t->enabled);
 	assert_int_equal(s->pending, t->pending);
 	assert_memory_equal(s->nonce, t->nonce, sizeof(s->nonce));
+	assert_int_equal(s->peer_port, t->peer_port);
 	assert_int_equal(s->max_connections, t->max_connections);
 	assert_int_equal(s->rate, t->rate);
 	assert_int_equal(s->expires, t->expires);

@@ -134,6 +134,7 @@ static struct mapping *extreme_mapping(uint32_t id)
 		.origin = ORIGIN_RTSP,
 		.pending = true,
 		.nonce = { 0x00, 0x01, 0x7f, 0x80, 0xff, 0x0a, 0xa0, 0, 0, 0, 0, 0 },
+		.peer_port = 65535,
 		.max_connections = UINT32_MAX,
 		.rate = UINT32_MAX,
 		.expires = 123456789012,
