@@ -121,9 +121,23 @@ static int delete (void *arg, const struct nft_element *e)
 	return b->error;
 }
 
-static int compare_elements(const void *a, const void *b)
+/* By set and key first. */
+static int compare_elements(const void *left, const void *right)
 {
-	return memcmp(a, b, sizeof(struct nft_element));
+	const struct nft_element *a = left, *b = right;
+	int order = a->set - b->set;
+
+	if (order == 0)
+		order = memcmp(a->key, b->key, sizeof(a->key));
+	if (order == 0)
+		order = memcmp(a->key_end, b->key_end, sizeof(a->key_end));
+	if (order == 0)
+		order = memcmp(a->data, b->data, sizeof(a->data));
+	if (order == 0)
+		order = (a->limit > b->limit) - (a->limit < b->limit);
+	if (order == 0)
+		order = (a->expires > b->expires) - (a->expires < b->expires);
+	return order;
 }
 
 /* Puts into the batch what distinguishes two lists; sorts them. */
@@ -141,7 +155,12 @@ static void put_difference(struct nft_batch *b, struct element_list *before,
 			    : j == after->n ? -1
 					    : compare_elements(&before->at[i], &after->at[j]);
 
-		if (order < 0)
+		/* Sorted by set and key first: the same element with another content or timeout
+		 * stands beside its former self. */
+		if (i < before->n && j < after->n && order != 0 &&
+		    nft_element_same_key(&before->at[i], &after->at[j]))
+			nft_batch_replace(b, &before->at[i++], &after->at[j++]);
+		else if (order < 0)
 			nft_batch_delete(b, &before->at[i++]);
 		else if (order > 0)
 			nft_batch_add(b, &after->at[j++]);

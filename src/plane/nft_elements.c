@@ -22,6 +22,23 @@ struct walk {
 	void *arg;
 };
 
+/*
+ * When the kernel ends a leased mapping's elements, should nobody do it before. Devices renew their
+ * leases all the time; on a grid of ten minutes most renewals leave the element as it is. A minute
+ * more, so that the daemon, where it lives, is always the first.
+ */
+#define TIMEOUT_GRID_MS	  600000
+#define TIMEOUT_MARGIN_MS 60000
+
+static clock_ms kernel_deadline(const struct mapping_spec *s)
+{
+	clock_ms late = s->expires + TIMEOUT_MARGIN_MS;
+
+	if (s->expires == 0)
+		return 0;
+	return (late + TIMEOUT_GRID_MS - 1) / TIMEOUT_GRID_MS * TIMEOUT_GRID_MS;
+}
+
 /* Appends fields to a key or to data, each padded to a multiple of four bytes. */
 struct field_writer {
 	uint8_t *at;
@@ -131,6 +148,7 @@ static int each_remote(const struct walk *w, enum nft_set set, uint8_t protocol,
 	int ret = 0;
 
 	template->set = set;
+	template->expires = nft_set_shapes[set].expires ? kernel_deadline(w->s) : 0;
 	for (uint32_t i = 0; ret == 0 && i < n; i++) {
 		tuple_key(template, w->s, protocol, ports,
 			  w->s->n_remote_hosts ? &w->s->remote_hosts[i] : NULL);
@@ -143,7 +161,7 @@ static int each_remote(const struct walk *w, enum nft_set set, uint8_t protocol,
 
 static int open_elements(const struct walk *w, uint8_t protocol)
 {
-	struct nft_element e = { .set = NFT_SET_OPEN4 };
+	struct nft_element e = { .set = NFT_SET_OPEN4, .expires = kernel_deadline(w->s) };
 	struct field_writer key = { e.key }, data = { e.data };
 	int ret;
 
@@ -154,6 +172,7 @@ static int open_elements(const struct walk *w, uint8_t protocol)
 	ret = w->visit(w->arg, &e);
 	if (ret == 0) {
 		e.set = NFT_SET_TRAFFIC4;
+		e.expires = 0;
 		memset(e.data, 0, sizeof(e.data));
 		ret = w->visit(w->arg, &e);
 	}

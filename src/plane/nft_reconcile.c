@@ -80,14 +80,16 @@ static int want(void *arg, const struct nft_element *e)
 
 	if (slot && slot->used) {
 		slot->wanted = true;
-		if (nft_element_same_content(&slot->element, e)) {
+		if (nft_element_same_content(&slot->element, e) &&
+		    nft_element_same_timeout(&slot->element, e)) {
 			c->report.kept++;
 			return 0;
 		}
-		nft_batch_delete(c->batch, &slot->element);
+		nft_batch_replace(c->batch, &slot->element, e);
 		c->report.removed++;
+	} else {
+		nft_batch_add(c->batch, e);
 	}
-	nft_batch_add(c->batch, e);
 	c->report.added++;
 	return c->batch->error;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plane/nft_sets.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define IFNAME 16 /* IFNAMSIZ */
@@ -19,9 +20,10 @@ const struct nft_set_shape nft_set_shapes[NFT_SETS] = {
 		.content = NFT_CONTENT_VALUE },
 	[NFT_SET_SERVICES]           = { "services", PROTO + PORT, .of_site = true },
 	[NFT_SET_OPEN4]              = { "open4", PROTO + PORT, ADDR4 + PORT,
-		.content = NFT_CONTENT_VALUE, .tally = NFT_TALLY_CONNECTIONS, .form = NFT_KEY_PORT },
+		.expires = true, .content = NFT_CONTENT_VALUE,
+		.tally = NFT_TALLY_CONNECTIONS, .form = NFT_KEY_PORT },
 	[NFT_SET_WIDE4]              = { "wide4", ADDR4 + PROTO + PORT + ADDR4, 2 * (ADDR4 + PORT),
-		.interval = true, .content = NFT_CONTENT_VALUE,
+		.interval = true, .expires = true, .content = NFT_CONTENT_VALUE,
 		.tally = NFT_TALLY_CONNECTIONS, .form = NFT_KEY_TUPLE4 },
 	[NFT_SET_SOURCE4]            = { "source4", ADDR4 + PROTO + PORT, 2,
 		.content = NFT_CONTENT_VALUE },
@@ -44,7 +46,7 @@ const struct nft_set_shape nft_set_shapes[NFT_SETS] = {
 	[NFT_SET_PINHOLE6]           = { "pinhole6", ADDR6 + PROTO + PORT + ADDR6,
 		.interval = true, .tally = NFT_TALLY_CONNECTIONS, .form = NFT_KEY_TUPLE6 },
 	[NFT_SET_PERMITTED6]         = { "permitted6", ADDR6 + PROTO + PORT + ADDR6,
-		.interval = true },
+		.interval = true, .expires = true },
 	[NFT_SET_TRAFFIC4]           = { "traffic4", PROTO + PORT,
 		.tally = NFT_TALLY_TRAFFIC, .form = NFT_KEY_PORT },
 	[NFT_SET_TRAFFIC_WIDE4]      = { "traffic_wide4", ADDR4 + PROTO + PORT + ADDR4,
@@ -85,6 +87,15 @@ bool nft_element_same_content(const struct nft_element *a, const struct nft_elem
 		break;
 	}
 	return true;
+}
+
+#define TIMEOUT_TOLERANCE_MS 5000
+
+bool nft_element_same_timeout(const struct nft_element *a, const struct nft_element *b)
+{
+	if (a->expires == 0 || b->expires == 0)
+		return a->expires == b->expires;
+	return llabs(a->expires - b->expires) <= TIMEOUT_TOLERANCE_MS;
 }
 
 static uint64_t mix(uint64_t hash, const uint8_t *bytes, size_t n)

@@ -9,6 +9,8 @@
 #ifndef PORTWRIGHT_PLANE_NFT_SETS_H
 #define PORTWRIGHT_PLANE_NFT_SETS_H
 
+#include "base/clock.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,6 +69,7 @@ struct nft_set_shape {
 	const char *name;
 	uint8_t key_length, data_length;
 	bool interval; /* elements have a key_end */
+	bool expires;  /* elements may carry a timeout */
 	bool of_site;  /* filled from struct site, not from mappings */
 	enum nft_content content;
 	enum nft_tally tally;
@@ -84,12 +87,16 @@ struct nft_element {
 	uint8_t key_end[NFT_KEY_MAX]; /* of interval sets; inclusive */
 	uint8_t data[NFT_DATA_MAX];
 	uint32_t limit;
+	clock_ms expires; /* when the kernel ends it by itself; 0: never */
 };
 
 /* The set of that name, or NFT_SETS. */
 enum nft_set nft_set_by_name(const char *name);
 bool nft_element_same_key(const struct nft_element *a, const struct nft_element *b);
+/* Beside the timeout, that is. */
 bool nft_element_same_content(const struct nft_element *a, const struct nft_element *b);
+/* Timeouts are told to the kernel as time left, so they come back a little off. */
+bool nft_element_same_timeout(const struct nft_element *a, const struct nft_element *b);
 uint64_t nft_element_hash(const struct nft_element *e); /* of set and key */
 
 #endif

@@ -16,14 +16,26 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 #define LIST_FULL    60000 /* bytes; the attribute's length is 16 bits */
 #define ELEMENT_ROOM 512   /* more than any element needs */
 #define HEADER_ROOM  256
 #define DUMP_BUFFER  (256 * 1024)
+
+/* Since 6.12. Older ones take a known element with another timeout for a repetition. */
+static bool kernel_changes_timeouts(void)
+{
+	struct utsname name;
+	unsigned major, minor;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 12));
+}
 
 int nft_link_open(struct nft_link *ret)
 {
@@ -44,6 +56,7 @@ int nft_link_open(struct nft_link *ret)
 	size = 4 << 20;
 	setsockopt(mnl_socket_get_fd(l.socket), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	l.port = mnl_socket_get_portid(l.socket);
+	l.in_place = kernel_changes_timeouts();
 	*ret = l;
 	return 0;
 }
@@ -115,7 +128,9 @@ static void put_bound(struct nft_batch *b, struct nft_segment *s, uint16_t type)
 
 void nft_batch_begin(struct nft_batch *b, const struct nft_link *l)
 {
-	*b = (struct nft_batch){ .first = l->sequence + 1, .last = l->sequence };
+	*b = (struct nft_batch){ .first = l->sequence + 1,
+				 .last = l->sequence,
+				 .in_place = l->in_place };
 	put_bound(b, &b->begin, NFNL_MSG_BATCH_BEGIN);
 }
 
@@ -217,6 +232,13 @@ static void put_expression(struct nlmsghdr *h, const char *name, uint32_t limit,
 	mnl_attr_nest_end(h, expression);
 }
 
+static void put_timeout(struct nlmsghdr *h, clock_ms expires)
+{
+	clock_ms left = expires - clock_now();
+
+	mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(left > 1000 ? left : 1000));
+}
+
 static void put_element(struct nft_batch *b, uint16_t type, const struct nft_element *e)
 {
 	const struct nft_set_shape *shape = &nft_set_shapes[e->set];
@@ -230,6 +252,8 @@ static void put_element(struct nft_batch *b, uint16_t type, const struct nft_ele
 	if (shape->interval)
 		put_value(h, NFTA_SET_ELEM_KEY_END, e->key_end, shape->key_length);
 	if (type == NFT_MSG_NEWSETELEM) {
+		if (e->expires)
+			put_timeout(h, e->expires);
 		if (shape->content == NFT_CONTENT_VALUE)
 			put_value(h, NFTA_SET_ELEM_DATA, e->data, shape->data_length);
 		else if (shape->content == NFT_CONTENT_VERDICT)
@@ -251,6 +275,17 @@ void nft_batch_add(struct nft_batch *b, const struct nft_element *e)
 void nft_batch_delete(struct nft_batch *b, const struct nft_element *e)
 {
 	put_element(b, NFT_MSG_DELSETELEM, e);
+}
+
+void nft_batch_replace(struct nft_batch *b, const struct nft_element *before,
+		       const struct nft_element *after)
+{
+	bool in_place = before->expires && after->expires && b->in_place &&
+			nft_element_same_content(before, after);
+
+	if (!in_place)
+		nft_batch_delete(b, before);
+	nft_batch_add(b, after);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -442,6 +477,9 @@ static void read_element(const struct nlattr *nest, struct nft_element *e,
 		read_value(a.at[NFTA_SET_ELEM_DATA], e->data, shape->data_length);
 	else if (shape->content == NFT_CONTENT_VERDICT)
 		e->data[0] = read_closed(a.at[NFTA_SET_ELEM_DATA]);
+	if (a.at[NFTA_SET_ELEM_EXPIRATION])
+		e->expires = clock_now() +
+			     (clock_ms)be64toh(mnl_attr_get_u64(a.at[NFTA_SET_ELEM_EXPIRATION]));
 	if (a.at[NFTA_SET_ELEM_EXPR])
 		read_expression(a.at[NFTA_SET_ELEM_EXPR], e, tallies);
 }

@@ -17,6 +17,7 @@ struct nft_link {
 	struct mnl_socket *socket;
 	uint32_t port; /* our netlink port id: notices of changes carry their author's */
 	uint32_t sequence;
+	bool in_place; /* the kernel can change an element's timeout */
 };
 
 int nft_link_open(struct nft_link *ret); /* 0 or a negative errno */
@@ -38,12 +39,18 @@ struct nft_batch {
 	struct nft_segment begin, deletions[NFT_SETS], messages, additions[NFT_SETS], end;
 	uint32_t first, last; /* sequence numbers */
 	size_t elements;
-	int error; /* sticky: -ENOMEM */
+	bool in_place; /* as the link's */
+	int error;     /* sticky: -ENOMEM */
 };
 
 void nft_batch_begin(struct nft_batch *b, const struct nft_link *l);
 void nft_batch_add(struct nft_batch *b, const struct nft_element *e);
 void nft_batch_delete(struct nft_batch *b, const struct nft_element *e);
+/* Replaces an element by one of the same key that may differ in content or timeout. Where the
+ * timeout alone differs and the kernel can change it in place (since Linux 6.12), the element stays
+ * and keeps its counters. */
+void nft_batch_replace(struct nft_batch *b, const struct nft_element *before,
+		       const struct nft_element *after);
 
 /* A message of another kind, between deletions and additions: returns the header to fill (at most
  * `room` bytes of attributes), to be ended with nft_batch_message_end(); NULL when out of memory

@@ -230,6 +230,49 @@ static void test_changes(void **state)
 	expect_right(w, 3);
 }
 
+/* The timeout `nft` shows for the mapping on tcp/8888, in seconds; 0: none. */
+static long shown_timeout(void)
+{
+	FILE *p = popen("nft -j list map inet portwright open4 | "
+			"sed -n 's/.*\"expires\": \\([0-9]*\\).*/\\1/p'", "r");
+	char text[32] = "";
+
+	assert_non_null(p);
+	if (!fgets(text, sizeof(text), p))
+		text[0] = '\0';
+	pclose(p);
+	return strtol(text, NULL, 10);
+}
+
+static void test_leases(void **state)
+{
+	struct world *w = *state;
+	struct mapping_spec s = spec(PROTOCOL_TCP, (struct port_range){ 8888, 8888 },
+				     "192.168.69.110", (struct port_range){ 80, 80 });
+	struct mapping *m, *next;
+
+	ISOLATED();
+	s.expires = clock_now() + 7200 * 1000;
+	m = must_add(w, 1, &s);
+	assert_in_range(shown_timeout(), 7200, 7200 + 60 + 600);
+	expect_right(w, 3);
+
+	s.expires += 3600 * 1000; /* renewed */
+	next = mapping_new(&s, 1, 2);
+	must_apply(w, m, next);
+	mapping_unref(next);
+	m = next;
+	assert_in_range(shown_timeout(), 10800, 10800 + 60 + 600);
+	expect_right(w, 3);
+
+	s.expires = 0; /* made to stay */
+	next = mapping_new(&s, 1, 3);
+	must_apply(w, m, next);
+	mapping_unref(next);
+	assert_int_equal(shown_timeout(), 0);
+	expect_right(w, 3);
+}
+
 static int adds_nothing(void *arg, const struct nft_element *e)
 {
 	(*(size_t *)arg)++;
@@ -373,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_range_blocks),
 		cmocka_unit_test_setup_teardown(test_every_shape, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leases, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_healing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_site, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_net_changes, setup, teardown),
