@@ -122,6 +122,7 @@ int gateway_set_site(struct gateway *g, const struct site *site, struct fault *f
 	}
 	site_free(&g->site);
 	g->site = copy;
+	gateway_follow_epoch(g);
 	describe_site(&g->site, text, sizeof(text));
 	gateway_announce(g, EVENT_SITE, NULL, GATEWAY_SELF, text);
 	return 0;
@@ -226,6 +227,7 @@ int gateway_open(const struct gateway_config *config, const struct site *site, s
 	error = load(g, f);
 	if (error < 0)
 		goto fail;
+	gateway_load_epoch(g);
 	error = come_into_force(g, f);
 	if (error < 0)
 		goto fail;
@@ -346,5 +348,5 @@ int gateway_propose(const struct gateway *g, const struct mapping_spec *s, uint3
 		.occupancy = g->config.occupancy,
 	};
 
-	return port_allocate(&allocator, s, except, ret);
+	return port_allocate(&allocator, s, except, NULL, ret);
 }

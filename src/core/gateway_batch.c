@@ -71,6 +71,7 @@ void batch_free(struct batch *b)
 
 		if (t->fault != &out_of_memory)
 			free((void *)t->fault);
+		free(t->instead);
 		free(t->who);
 	}
 	for (size_t i = 0; i < b->n_steps; i++) {

@@ -4,10 +4,12 @@
  *
  *   gateway.c         opening, closing, healing, the site, reading
  *   gateway_submit.c  a request becomes a transaction: validate and place
+ *   gateway_permit.c  what a device may do, and what becomes of its requests in quarantine
  *   gateway_batch.c   transactions of one turn, taken out of the table and put back into it
  *   gateway_turn.c    persist, program, reply
  *   gateway_lease.c   mappings that end by themselves
  *   gateway_events.c  announce
+ *   gateway_epoch.c   since when the table has been whole
  *
  * Three batches exist at a time, each later than the one before:
  *
@@ -23,6 +25,7 @@
 #ifndef PORTWRIGHT_CORE_GATEWAY_INTERNAL_H
 #define PORTWRIGHT_CORE_GATEWAY_INTERNAL_H
 
+#include "core/epoch.h"
 #include "core/gateway.h"
 #include "core/lease.h"
 #include "core/port_allocator.h"
@@ -48,7 +51,11 @@ struct transaction {
 	void *arg;
 	char *who;
 	const struct fault *fault; /* why it failed; NULL: it has not */
-	size_t first, n;	   /* its steps, one for each operation */
+	/* What the caller is told though it was done: a device's request in quarantine. NULL: that
+	 * it was done. */
+	struct fault *instead;
+	size_t instead_of; /* the operation that this is about */
+	size_t first, n;   /* its steps, one for each operation */
 	enum purpose purpose;
 	bool placed;  /* its steps are in the table */
 	bool written; /* its steps are, or may be, in the store */
@@ -106,6 +113,25 @@ struct gateway {
 	clock_ms counted_at;
 	bool counted;
 	void *reserve; /* NULL once an undo needed it, until the next turn */
+
+	struct epoch epoch;
+	char boot_id[BOOT_ID_MAX];
+	bool epoch_due;	   /* it is not in the store yet */
+	bool epoch_failed; /* that was said in the log */
+};
+
+/* What a device's search for a port is bound to. */
+struct permit_room {
+	struct policy_request asks;
+	struct port_terms terms;
+};
+
+/* What an operation is judged by. */
+struct request {
+	struct gateway *g;
+	const struct caller *who;
+	enum purpose purpose;
+	const struct gateway_operation *operation;
 };
 
 /* gateway.c */
@@ -122,6 +148,30 @@ void gateway_free(struct gateway *g);
 void gateway_submit_for(struct gateway *g, const struct caller *who, enum purpose purpose,
 			const struct gateway_operation *operations, size_t n, gateway_done done,
 			void *arg);
+
+/* gateway_permit.c */
+bool permit_is_device(const struct request *r);
+/* The mapping of this device's that its addition asks for once more: it waits for approval, or is
+ * disabled. NULL where there is none. */
+struct mapping *permit_find_shut(const struct request *r);
+/* May the caller change or delete m at all? 0, or a negative errno with *f. */
+int permit_touch(const struct request *r, const struct mapping *m, struct fault *f);
+/* Turns what a device asked for into what it gets: its lifetime, whether it is enabled. */
+void permit_adopt(const struct request *r, struct mapping_spec *s, const struct mapping *before);
+/* Judges a device's request by the policy. 0, or a negative errno with *f. */
+int permit_spec(const struct request *r, const struct mapping_spec *s, const struct mapping *before,
+		struct fault *f);
+/* The terms of a device's search for a port; they borrow *s and *room. NULL for the operator. */
+const struct port_terms *permit_terms(const struct request *r, const struct mapping_spec *s,
+				      struct permit_room *room);
+/* What a device is told of the mapping that was placed for it: true with *f, or false: that it was
+ * done. */
+bool permit_refuses(const struct request *r, const struct mapping *m, struct fault *f);
+
+/* gateway_epoch.c */
+void gateway_load_epoch(struct gateway *g);
+void gateway_follow_epoch(struct gateway *g); /* the site is another one */
+void gateway_keep_epoch(struct gateway *g);   /* stores it where that is due */
 
 /* gateway_batch.c */
 int batch_reserve(struct batch *b, size_t n_operations); /* for one transaction more; -ENOMEM */

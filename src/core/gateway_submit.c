@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From an operation to a step in the table: find, validate, find a port, place.
+ * From an operation to a step in the table: find, validate, permit, find a port, place.
  *
  * Everything is judged against the table as the operations before it left it, so a transaction may
  * delete a mapping and give its port to another one. When operation k is refused the steps before
@@ -15,14 +15,6 @@
 
 #define NAME_QUOTE_MAX	  (MAPPING_NAME_MAX + 32)
 #define ENDPOINT_TEXT_MAX (ADDR_TEXT_MAX + PORT_RANGE_TEXT_MAX + 4)
-
-/* What an operation is judged by. */
-struct request {
-	struct gateway *g;
-	const struct caller *who;
-	enum purpose purpose;
-	const struct gateway_operation *operation;
-};
 
 static int out_of_memory(struct fault *f)
 {
@@ -45,14 +37,15 @@ static char *format_internal(const struct mapping_spec *s, char buf[static ENDPO
 	return buf;
 }
 
-/* The sentence `text`, and behind it what could be had instead. */
+/* The sentence `text`, and behind it, for people, what could be had instead. */
 static int refuse_port(const struct request *r, const struct mapping_spec *s, uint32_t except,
 		       const char *text, struct fault *f)
 {
 	char ports[PORT_RANGE_TEXT_MAX];
 	struct port_range free_range;
 
-	if (mapping_is_pinhole(s) || port_allocate(&r->g->allocator, s, except, &free_range) < 0)
+	if (permit_is_device(r) || mapping_is_pinhole(s) ||
+	    port_allocate(&r->g->allocator, s, except, NULL, &free_range) < 0)
 		return fault_set(f, FAULT_CONFLICT, "external_port", "%s", text);
 	fault_set(f, FAULT_CONFLICT, "external_port", "%s; %s is free", text,
 		  format_port_range(free_range, ports));
@@ -116,18 +109,20 @@ static int allocate(const struct request *r, struct mapping_spec *s, uint32_t ex
 		    struct fault *f)
 {
 	char internal[ENDPOINT_TEXT_MAX];
+	struct permit_room room;
 	int ret;
 
 	if (mapping_is_pinhole(s)) {
 		s->external = s->internal;
 		return 0;
 	}
-	ret = port_allocate(&r->g->allocator, s, except, &s->external);
+	ret = port_allocate(&r->g->allocator, s, except, permit_terms(r, s, &room), &s->external);
 	if (ret == -EADDRNOTAVAIL)
 		return fault_set(f, FAULT_EXHAUSTED, "external_port",
 				 "no external port is free for %s %s: all from 1024 to 65535 are "
-				 "taken",
-				 protocol_name(s->protocols), format_internal(s, internal));
+				 "taken%s",
+				 protocol_name(s->protocols), format_internal(s, internal),
+				 permit_is_device(r) ? ", or kept from it" : "");
 	return ret < 0 ? occupancy_failed(ret, f) : 0;
 }
 
@@ -140,7 +135,7 @@ static bool keeps_port(const struct request *r, struct mapping_spec *s, const st
 		return false;
 	kept.external = m->spec.external;
 	if (!covers_external(&m->spec, &kept) || mapping_is_pinhole(&kept) ||
-	    mapping_table_conflict(r->g->table, &kept, m->id))
+	    mapping_table_conflict(r->g->table, &kept, m->id) || permit_spec(r, &kept, m, NULL) < 0)
 		return false;
 	*s = kept;
 	return true;
@@ -150,10 +145,11 @@ static int settle_external(const struct request *r, struct mapping_spec *s,
 			   const struct mapping *before, struct fault *f)
 {
 	uint32_t except = before ? before->id : 0;
+	bool any = is_auto(s) || (r->operation->suggests && !mapping_is_pinhole(s));
 	const struct mapping *other;
 	int ret;
 
-	if (is_auto(s) && !keeps_port(r, s, before)) {
+	if (any && (!is_auto(s) || !keeps_port(r, s, before))) {
 		ret = allocate(r, s, except, f);
 		if (ret < 0 || !mapping_is_pinhole(s))
 			return ret;
@@ -212,6 +208,12 @@ static bool same_spec(const struct mapping_spec *a, const struct mapping_spec *b
 	       !strcmp(a->notes, b->notes) && !strcmp(a->owner, b->owner);
 }
 
+/* What waits for approval does so until the operator takes that away, or enables it. */
+static void adopt_operators(struct mapping_spec *s, const struct mapping *before)
+{
+	s->pending = s->pending && !s->enabled && before && before->spec.pending;
+}
+
 /* What the caller asked for, with what only the gateway decides. */
 static void adopt(struct mapping_spec *s, const struct request *r, const struct mapping *before)
 {
@@ -221,6 +223,10 @@ static void adopt(struct mapping_spec *s, const struct request *r, const struct 
 	s->notes = s->notes ? s->notes : "";
 	s->owner = before ? before->spec.owner : r->who->owner;
 	s->origin = (uint8_t)(before ? before->spec.origin : r->who->origin);
+	if (permit_is_device(r))
+		permit_adopt(r, s, before);
+	else
+		adopt_operators(s, before);
 	if (r->purpose == PURPOSE_REQUEST && s->expires_date)
 		s->expires = lease_deadline(s->expires_date);
 }
@@ -261,6 +267,9 @@ static int make_after(const struct request *r, struct mapping *before, struct ma
 		error = check_expiry(&s, f);
 		if (error < 0)
 			return error;
+		error = permit_spec(r, &s, before, f);
+		if (error < 0)
+			return error;
 		error = settle_external(r, &s, before, f);
 		if (error < 0)
 			return error;
@@ -280,10 +289,14 @@ static int find_before(const struct request *r, struct mapping **ret, struct fau
 	const struct gateway_operation *o = r->operation;
 	struct mapping *m = mapping_table_by_id(r->g->table, o->id);
 	char id[MAPPING_ID_TEXT_MAX];
+	int error;
 
 	format_mapping_id(o->id, id);
 	if (!m)
 		return fault_set(f, FAULT_NOT_FOUND, "id", "there is no mapping %s", id);
+	error = permit_touch(r, m, f);
+	if (error < 0)
+		return error;
 	if (o->version && o->version != m->version)
 		return fault_set(f, FAULT_STALE, "version",
 				 "%s changed since: it is version %u, not %u", id, m->version,
@@ -295,7 +308,8 @@ static int find_before(const struct request *r, struct mapping **ret, struct fau
 /* Places one operation; room for its step is reserved. */
 static int place(const struct request *r, struct batch *b, struct fault *f)
 {
-	struct change step = { 0 };
+	struct mapping *shut = permit_find_shut(r);
+	struct change step = { .before = shut ? mapping_ref(shut) : NULL };
 	int ret = 0;
 
 	if (r->operation->verb != GATEWAY_ADD)
@@ -321,6 +335,20 @@ fail:
 	return ret;
 }
 
+/* Notes what a device is to be told of the operation that was just placed. 0 or -ENOMEM. */
+static int note_instead(const struct request *r, const struct batch *b, struct transaction *t,
+			struct fault *f)
+{
+	if (t->instead || !permit_refuses(r, b->steps[b->n_steps - 1].after, f))
+		return 0;
+	t->instead = malloc(sizeof(*t->instead));
+	if (!t->instead)
+		return out_of_memory(f);
+	*t->instead = *f;
+	t->instead_of = b->n_steps - 1 - t->first;
+	return 0;
+}
+
 static void refuse(gateway_done done, void *arg, const struct fault *f, size_t culprit)
 {
 	const struct gateway_result result = { .fault = f, .culprit = culprit };
@@ -341,6 +369,7 @@ static void abandon(struct gateway *g, struct batch *b, struct transaction *t, s
 	}
 	b->n_steps = t->first;
 	b->n_transactions--;
+	free(t->instead);
 	free(t->who);
 	/* Nobody has seen those ids, and nothing that came later can hold one. */
 	g->last_id = last_id;
@@ -378,7 +407,7 @@ void gateway_submit_for(struct gateway *g, const struct caller *who, enum purpos
 	};
 	for (size_t i = 0; i < n; i++) {
 		r.operation = &operations[i];
-		if (place(&r, b, &f) < 0) {
+		if (place(&r, b, &f) < 0 || note_instead(&r, b, t, &f) < 0) {
 			abandon(g, b, t, moves, last_id);
 			refuse(done, arg, &f, i);
 			return;

@@ -46,7 +46,10 @@ static void reply(const struct batch *b, struct transaction *t)
 
 	if (!done)
 		return;
-	if (!t->fault) {
+	if (!t->fault && t->instead) {
+		result.fault = t->instead;
+		result.culprit = t->instead_of;
+	} else if (!t->fault) {
 		for (size_t i = t->first; i < t->first + t->n; i++) {
 			const struct change *c = &b->steps[i];
 
@@ -300,6 +303,7 @@ static void prepare(struct gateway *g)
 		g->reserve = malloc(GATEWAY_RESERVE);
 	if (g->leases_due)
 		gateway_rebuild_leases(g);
+	gateway_keep_epoch(g);
 	if (g->heal_due && !patient)
 		gateway_heal(g, NULL);
 }

@@ -10,7 +10,8 @@
  * An import that says "auto" 65,000 times would still walk over the same obstacles again and again,
  * so a search that succeeded leaves a hint where it ended. A hint is true as long as no port
  * becomes free; the gateway drops them all when a mapping leaves, and at every turn because of
- * sockets. Mappings for some remote hosts only take no hints, for they fit where others do not.
+ * sockets. Mappings for some remote hosts only take no hints, for they fit where others do not. And
+ * a device's search leaves none where it passed by ports that others might have.
  */
 #include "core/port_allocator.h"
 
@@ -24,8 +25,48 @@
 struct search {
 	struct port_allocator *allocator;
 	struct mapping_spec spec; /* a copy, whose external range is the candidate */
+	const struct port_terms *terms;
 	uint32_t except, width;
+	bool personal; /* something was passed by that is free for others under such terms */
 };
+
+static bool is_companion_of_another(struct search *s, uint32_t *ret_next)
+{
+	uint8_t protocols = s->spec.protocols;
+	const struct mapping *other;
+
+	if (protocols == PROTOCOL_BOTH || mapping_is_pinhole(&s->spec))
+		return false;
+	s->spec.protocols = PROTOCOL_BOTH - protocols;
+	other = mapping_table_conflict(s->allocator->table, &s->spec, s->except);
+	s->spec.protocols = protocols;
+	if (!other || addr_eq(&other->spec.internal_client, &s->spec.internal_client))
+		return false;
+	*ret_next = other->spec.external.last + 1u;
+	return true;
+}
+
+/* May whoever asks have [first, first + width)? Where not, *ret_next is where to go on. */
+static bool is_within_terms(struct search *s, uint32_t first, uint32_t *ret_next)
+{
+	const struct port_terms *terms = s->terms;
+	uint32_t permitted;
+
+	if (!terms)
+		return true;
+	if (terms->policy) {
+		permitted = policy_next_port(terms->policy, terms->request, first);
+		if (permitted != first) {
+			*ret_next = permitted ? permitted : PORT_MAX + 1;
+			s->personal |= terms->policy->rules.n > 0;
+			return false;
+		}
+	}
+	if (!is_companion_of_another(s, ret_next))
+		return true;
+	s->personal = true;
+	return false;
+}
 
 /* 1: [first, first + width) is free; 0: it is not before *ret_next; or a negative errno. */
 static int ask(struct search *s, uint32_t first, uint32_t *ret_next)
@@ -37,6 +78,8 @@ static int ask(struct search *s, uint32_t first, uint32_t *ret_next)
 
 	s->spec.external.first = (uint16_t)first;
 	s->spec.external.last = (uint16_t)(first + s->width - 1);
+	if (!is_within_terms(s, first, ret_next))
+		return 0;
 	other = mapping_table_conflict(a->table, &s->spec, s->except);
 	if (other) {
 		*ret_next = other->spec.external.last + 1u;
@@ -75,17 +118,20 @@ static struct port_hint *hint_for(struct search *s, uint32_t start, uint32_t ste
 {
 	struct port_hint *h = s->allocator->hints[(start + s->spec.protocols) % PORT_HINTS] + step -
 			      1;
+	const struct port_terms *terms = s->terms;
 	const struct port_hint wanted = {
 		.external = s->spec.external_addr,
 		.start = start,
 		.next = start,
 		.width = s->width,
 		.step = step,
+		.lowest = terms && terms->policy ? terms->policy->min_external_port : 0,
 		.protocols = s->spec.protocols,
 	};
 
 	if (h->protocols != wanted.protocols || h->start != start || h->width != s->width ||
-	    h->step != step || !addr_eq(&h->external, &wanted.external))
+	    h->step != step || h->lowest != wanted.lowest ||
+	    !addr_eq(&h->external, &wanted.external))
 		*h = wanted;
 	return h;
 }
@@ -106,9 +152,9 @@ static int walk_round(struct search *s, uint32_t start, uint32_t step, uint32_t 
 	found = walk(s, from, PORT_MAX + 1, step, ret);
 	if (found == 0)
 		found = walk(s, PORT_MIN + start % step, start, step, ret);
-	if (found > 0 && hint)
+	if (found > 0 && hint && !s->personal)
 		hint->next = *ret;
-	if (found == 0 && hint)
+	if (found == 0 && hint && !s->personal)
 		hint->exhausted = true;
 	return found;
 }
@@ -137,21 +183,24 @@ static int search_any(struct search *s, uint32_t internal, uint32_t *ret)
 }
 
 int port_allocate(struct port_allocator *a, const struct mapping_spec *spec, uint32_t except,
-		  struct port_range *ret)
+		  const struct port_terms *terms, struct port_range *ret)
 {
 	struct search s = {
 		.allocator = a,
 		.spec = *spec,
+		.terms = terms,
 		.except = except,
 		.width = port_range_width(spec->internal),
 	};
-	uint32_t first = 0;
-	int found;
+	uint32_t first = spec->external.first, next;
+	int found = 0;
 
-	if (spec->external.first)
-		found = walk_round(&s, next_up(spec->external.first, 1), 1, &first);
-	else
+	if (!first)
 		found = search_any(&s, spec->internal.first, &first);
+	else if (terms && terms->wished)
+		found = ask(&s, first, &next);
+	if (found == 0 && spec->external.first)
+		found = walk_round(&s, next_up(spec->external.first, 1), 1, &first);
 	if (found <= 0)
 		return found < 0 ? found : -EADDRNOTAVAIL;
 	ret->first = (uint16_t)first;

@@ -12,12 +12,17 @@
  * starts at 8000 + p, since that is where people look for it: 8080, 8443, 8554.
  *
  * port_contiguity: a range is placed whole or not at all.
+ *
+ * A device's search is bound to terms besides: it finds only what the policy permits, and no port
+ * whose companion (the same number in the other protocol) leads to another client: that one is
+ * reserved for him (RFC 6886, 3.3).
  */
 #ifndef PORTWRIGHT_CORE_PORT_ALLOCATOR_H
 #define PORTWRIGHT_CORE_PORT_ALLOCATOR_H
 
 #include "core/mapping_table.h"
 #include "core/occupancy.h"
+#include "core/policy.h"
 
 #define PORT_HINTS 8
 
@@ -25,6 +30,7 @@
 struct port_hint {
 	struct addr external;
 	uint32_t start, next, width, step;
+	uint32_t lowest;   /* of the policy whose terms it was under; 0: none */
 	uint8_t protocols; /* 0: no hint */
 	bool exhausted;
 };
@@ -38,9 +44,15 @@ struct port_allocator {
 /* Ports may have become free: what earlier searches found no longer holds. */
 void port_allocator_forget(struct port_allocator *a);
 
+struct port_terms {
+	const struct policy *policy; /* NULL: everything is permitted */
+	const struct policy_request *request;
+	bool wished; /* the port that is asked for will do, where it is free */
+};
+
 /* 0 with *ret; -EADDRNOTAVAIL; or what the occupancy failed with. The mapping `except` (0: none) is
- * looked through, since it is about to move. */
+ * looked through, since it is about to move. `terms` are a device's; NULL: the operator asks. */
 int port_allocate(struct port_allocator *a, const struct mapping_spec *s, uint32_t except,
-		  struct port_range *ret);
+		  const struct port_terms *terms, struct port_range *ret);
 
 #endif

@@ -46,6 +46,7 @@ struct fixture {
 	struct plane *plane;
 	struct store *store;
 	struct fake_occupancy occupancy;
+	const struct policy *policy; /* NULL: everything is permitted */
 	struct site site;
 	struct gateway *g;
 	unsigned turns_asked;
@@ -118,6 +119,7 @@ static inline int fixture_start(struct fixture *f, struct fault *fault)
 		.plane = f->plane,
 		.store = f->store,
 		.occupancy = &f->occupancy.base,
+		.policy = f->policy,
 		.need_turn = note_turn,
 		.need_turn_arg = f,
 	};

@@ -47,7 +47,7 @@ static void test_add(void **state)
 static void test_change_keeps_what_is_the_gateways(void **state)
 {
 	struct fixture *f = *state;
-	const struct caller other = { .owner = "192.168.69.7", .origin = ORIGIN_PCP };
+	const struct caller other = { .owner = "alice", .origin = ORIGIN_RTSP };
 	uint32_t id = run_ok(f, op_add(8888, 80));
 	struct gateway_operation op = op_change(f, id);
 	struct outcome o = { .f = f };
@@ -63,7 +63,7 @@ static void test_change_keeps_what_is_the_gateways(void **state)
 	assert_int_equal(mapping_of(f, id)->changed, START_WALL + 5);
 	assert_string_equal(mapping_of(f, id)->spec.owner, "root");
 	assert_int_equal(mapping_of(f, id)->spec.origin, ORIGIN_OPERATOR);
-	assert_string_equal(f->events[1].who, "192.168.69.7");
+	assert_string_equal(f->events[1].who, "alice");
 	assert_settled(f);
 }
 

@@ -186,7 +186,7 @@ static void run_search(const struct search *c)
 		take(t, c->mapped[i], i + 1);
 	a.table = t;
 	for (unsigned again = 0; again < 2; again++) { /* a hint changes nothing */
-		ret = port_allocate(&a, &s, c->except, &found);
+		ret = port_allocate(&a, &s, c->except, NULL, &found);
 		assert_int_equal(ret, c->found.first ? 0 : -EADDRNOTAVAIL);
 		assert_int_equal(found.first, c->found.first);
 		assert_int_equal(found.last, c->found.last);
@@ -212,10 +212,10 @@ static void test_udp_beside_tcp(void **state)
 	take(t, (struct port_range){ 5060, 5060 }, 1);
 	a.table = t;
 	s.protocols = PROTOCOL_UDP;
-	assert_int_equal(port_allocate(&a, &s, 0, &found), 0);
+	assert_int_equal(port_allocate(&a, &s, 0, NULL, &found), 0);
 	assert_int_equal(found.first, 5060);
 	s.protocols = PROTOCOL_BOTH;
-	assert_int_equal(port_allocate(&a, &s, 0, &found), 0);
+	assert_int_equal(port_allocate(&a, &s, 0, NULL, &found), 0);
 	assert_int_equal(found.first, 5062);
 	mapping_table_free(t);
 }
@@ -230,9 +230,9 @@ static void test_occupancy_fails(void **state)
 
 	assert_int_equal(mapping_table_new(&t), 0);
 	a.table = t;
-	assert_int_equal(port_allocate(&a, &s, 0, &found), -EPERM);
+	assert_int_equal(port_allocate(&a, &s, 0, NULL, &found), -EPERM);
 	s.external = (struct port_range){ 80, 80 };
-	assert_int_equal(port_allocate(&a, &s, 0, &found), -EPERM);
+	assert_int_equal(port_allocate(&a, &s, 0, NULL, &found), -EPERM);
 	assert_int_equal(found.first, 7);
 	mapping_table_free(t);
 }
@@ -249,17 +249,17 @@ static void test_hints(void **state)
 
 	assert_int_equal(mapping_table_new(&t), 0);
 	a.table = t;
-	for (id = 1; port_allocate(&a, &s, 0, &found) == 0; id++)
+	for (id = 1; port_allocate(&a, &s, 0, NULL, &found) == 0; id++)
 		take(t, found, id);
 	assert_int_equal(id - 1, 65536 - 1024 + 1);
 	assert_true(sockets.questions < 2 * (id - 1));
 	mapping_table_replace(t, mapping_table_by_id(t, 1), NULL, NULL);
 	mapping_table_replace(t, mapping_table_by_id(t, 3), NULL, NULL);
 	port_allocator_forget(&a);
-	assert_int_equal(port_allocate(&a, &s, 0, &found), 0);
+	assert_int_equal(port_allocate(&a, &s, 0, NULL, &found), 0);
 	assert_int_equal(found.first, 80);
 	take(t, found, 1);
-	assert_int_equal(port_allocate(&a, &s, 0, &found), 0);
+	assert_int_equal(port_allocate(&a, &s, 0, NULL, &found), 0);
 	assert_int_equal(found.first, 8082);
 	mapping_table_free(t);
 }
