@@ -205,7 +205,7 @@ static int run_import(struct cli *cli, const struct options *options)
 
 	if (!list)
 		return EXIT_REFUSED;
-	body = must(json_pack("{so sb}", "mappings", list, "replace", 0));
+	body = must(json_pack("{so sb}", "mappings", list, "replace", option_is_given(options, 'r')));
 	status = ask(cli, "POST", "/api/v1/import", body, &answer);
 	json_decref(body);
 	if (status == EXIT_REFUSED)
@@ -221,6 +221,10 @@ static const struct option_row options_of_export[] = {
 	  .help = "write to FILE, replacing it at once" },
 };
 
+static const struct option_row options_of_import[] = {
+	{ "replace", 'r', .help = "delete every mapping that FILE does not name, in the same step" },
+};
+
 const struct verb verb_export = {
 	.name = "export",
 	.words = "",
@@ -234,9 +238,10 @@ const struct verb verb_import = {
 	.name = "import",
 	.words = "FILE",
 	.summary = "Add the mappings of an export: all of them or none",
-	.help = "FILE may be \"-\" for standard input. Mappings that are there already stay as "
-		"they "
+	.help = "FILE may be \"-\" for standard input. Mappings that are there already stay as they "
 		"are.\n",
+	.options = options_of_import,
+	.n_options = 1,
 	.min_words = 1,
 	.max_words = 1,
 	.run = run_import,

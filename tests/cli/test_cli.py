@@ -457,6 +457,16 @@ def test_import_takes_what_list_gave(portwright, some, tmp_path):
     assert portwright.ok("export") == some
 
 
+def test_import_replaces(portwright, some, tmp_path):
+    file = tmp_path / "one.json"
+    file.write_text('{"mappings": [{"external_port": "8888", "internal_client": "192.168.69.9", '
+                    '"internal_port": "80"}]}')
+    answer = json.loads(portwright.ok("import", "--replace", file, "--json"))
+    assert answer == {"added": 1, "unchanged": 0, "deleted": 4}
+    assert [m["internal_client"] for m in json.loads(portwright.ok("list", "--json"))["mappings"]] \
+        == ["192.168.69.9"]
+
+
 BAD_IMPORTS = [
     ("", "standard input, line 1, column 0: not JSON"),
     ("{\n\"mappings\": [}", "standard input, line 2, column 14: not JSON"),
