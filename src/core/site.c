@@ -89,7 +89,8 @@ static bool services_eq(const struct site *a, const struct site *b)
 		return false;
 	for (size_t i = 0; i < a->n_services; i++)
 		if (a->services[i].protocols != b->services[i].protocols ||
-		    a->services[i].port != b->services[i].port)
+		    a->services[i].port != b->services[i].port ||
+		    a->services[i].lan_only != b->services[i].lan_only)
 			return false;
 	return true;
 }

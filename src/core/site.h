@@ -28,10 +28,12 @@ struct site_address {
 	int link;             /* index of its link */
 };
 
-/* A service of the gateway itself that stays reachable from uplinks when firewall = on. */
+/* A service of the gateway itself: one that stays reachable from uplinks when firewall = on, or one
+ * (of Portwright's own) that never is, whatever firewall says. */
 struct service_port {
 	uint8_t protocols; /* enum protocol */
 	uint16_t port;
+	bool lan_only;
 };
 
 struct site {

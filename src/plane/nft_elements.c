@@ -392,7 +392,8 @@ static int service_elements(const struct service_port *service, nft_element_visi
 	int ret = 0;
 
 	for (uint8_t p = PROTOCOL_TCP; ret == 0 && p <= PROTOCOL_UDP; p <<= 1) {
-		struct nft_element e = { .set = NFT_SET_SERVICES };
+		struct nft_element e = { .set = service->lan_only ? NFT_SET_LAN_ONLY
+								  : NFT_SET_SERVICES };
 		struct field_writer key = { e.key };
 
 		if (!(service->protocols & p))

@@ -17,7 +17,7 @@ int nft_mapping_elements(const struct mapping_spec *s, nft_element_visit visit, 
 /* The elements by which the internal endpoint leaves from the external port, for one protocol. */
 int nft_source_elements(const struct mapping_spec *s, uint8_t protocol, nft_element_visit visit,
 			void *arg);
-/* uplinks, lans, no_hairpin, external4, services. */
+/* uplinks, lans, no_hairpin, external4, uplink_addr4, services, lan_only. */
 int nft_site_elements(const struct site *site, nft_element_visit visit, void *arg);
 
 #endif

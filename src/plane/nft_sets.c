@@ -19,6 +19,7 @@ const struct nft_set_shape nft_set_shapes[NFT_SETS] = {
 	[NFT_SET_UPLINK_ADDR4]       = { "uplink_addr4", IFNAME, ADDR4, .of_site = true,
 		.content = NFT_CONTENT_VALUE },
 	[NFT_SET_SERVICES]           = { "services", PROTO + PORT, .of_site = true },
+	[NFT_SET_LAN_ONLY]           = { "lan_only", PROTO + PORT, .of_site = true },
 	[NFT_SET_OPEN4]              = { "open4", PROTO + PORT, ADDR4 + PORT,
 		.expires = true, .content = NFT_CONTENT_VALUE,
 		.tally = NFT_TALLY_CONNECTIONS, .form = NFT_KEY_PORT },

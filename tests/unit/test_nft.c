@@ -358,13 +358,14 @@ static void test_site(void **state)
 		system("nft list chain inet portwright firewall_forward >/dev/null 2>&1"), 0);
 	expect_right(w, 0);
 
-	w->site.hairpin = false; /* one element of no_hairpin more, and three of services */
-	w->site.services = calloc(2, sizeof(*w->site.services));
+	w->site.hairpin = false; /* one element of no_hairpin more, and four of services */
+	w->site.services = calloc(3, sizeof(*w->site.services));
 	w->site.services[0] = (struct service_port){ PROTOCOL_TCP, 22 };
 	w->site.services[1] = (struct service_port){ PROTOCOL_BOTH, 53 };
-	w->site.n_services = 2;
+	w->site.services[2] = (struct service_port){ PROTOCOL_UDP, 5351, .lan_only = true };
+	w->site.n_services = 3;
 	assert_int_equal(w->plane->ops->set_site(w->plane, &w->site, &f), 0);
-	expect_right(w, 4);
+	expect_right(w, 5);
 }
 
 /* One turn: added and deleted, deleted and its port taken by another. */
