@@ -27,10 +27,14 @@ static bool is_own(const struct request *r, const struct mapping *m)
 	return origin_is_device(m->spec.origin) && strcmp(m->spec.owner, r->who->owner) == 0;
 }
 
+static bool is_same_range(struct port_range a, struct port_range b)
+{
+	return a.first == b.first && a.last == b.last;
+}
+
 static bool is_same_endpoint(const struct mapping_spec *a, const struct mapping_spec *b)
 {
-	return a->protocols == b->protocols && a->internal.first == b->internal.first &&
-	       a->internal.last == b->internal.last;
+	return a->protocols == b->protocols && is_same_range(a->internal, b->internal);
 }
 
 struct mapping *permit_find_shut(const struct request *r)
@@ -76,6 +80,28 @@ static void ask_again(const struct request *r, struct mapping_spec *s, const str
 	*s = again;
 }
 
+static bool admits_no_more(const struct mapping_spec *s, const struct mapping_spec *before)
+{
+	for (uint32_t i = 0; i < s->n_remote_hosts; i++) {
+		struct addr first, last;
+
+		prefix_bounds(&s->remote_hosts[i], &first, &last);
+		if (!mapping_admits(before, &first) || !mapping_admits(before, &last))
+			return false;
+	}
+	return s->n_remote_hosts || !before->n_remote_hosts;
+}
+
+/* Does s open nothing that `before` does not? Any external port means the one there is. */
+static bool opens_no_more(const struct mapping_spec *s, const struct mapping_spec *before)
+{
+	return addr_eq(&s->internal_client, &before->internal_client) &&
+	       addr_eq(&s->external_addr, &before->external_addr) &&
+	       s->protocols == before->protocols && is_same_range(s->internal, before->internal) &&
+	       (!s->external.first || is_same_range(s->external, before->external)) &&
+	       admits_no_more(s, before);
+}
+
 void permit_adopt(const struct request *r, struct mapping_spec *s, const struct mapping *before)
 {
 	const struct policy *policy = r->g->config.policy;
@@ -86,7 +112,9 @@ void permit_adopt(const struct request *r, struct mapping_spec *s, const struct 
 	s->expires_date = 0;
 	if (policy)
 		s->expires = policy_deadline(policy, s->expires);
-	s->pending = is_in_quarantine(r) && (!before || before->spec.pending);
+	/* An approval is of what was asked for, not of what the device makes of it later. */
+	s->pending = is_in_quarantine(r) &&
+		     !(before && !before->spec.pending && opens_no_more(s, &before->spec));
 	s->enabled = wanted && !s->pending;
 	if (before && !before->spec.pending && !before->spec.enabled)
 		s->enabled = false;
@@ -115,7 +143,7 @@ int permit_spec(const struct request *r, const struct mapping_spec *s, const str
 		return 0;
 	if (mapping_is_pinhole(s))
 		wished.external = s->internal;
-	else if (r->operation->suggests)
+	else if (r->operation->suggests && r->operation->spec.external.first)
 		wished.external = (struct port_range){ 0, 0 };
 	return policy_permit(r->g->config.policy, &asks, r->g->table, f);
 }
