@@ -270,6 +270,9 @@ int nft_mapping_elements(const struct mapping_spec *s, nft_element_visit visit, 
 {
 	struct walk w = { s, visit, arg };
 
+	/* What nobody approved leaves no trace, not even a port that is closed to others. */
+	if (s->pending)
+		return 0;
 	return each_protocol(&w, s->enabled ? enabled_elements : closed_elements);
 }
 

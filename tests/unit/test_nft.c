@@ -295,6 +295,27 @@ static void test_range_blocks(void **state)
 	assert_in_range(n, 10, 60);
 }
 
+/* What waits for approval leaves nothing in the kernel; then it does. */
+static void test_pending(void **state)
+{
+	struct world *w = *state;
+	struct mapping_spec s = spec(PROTOCOL_TCP, (struct port_range){ 8888, 8888 },
+				     "192.168.69.110", (struct port_range){ 80, 80 });
+	struct mapping *m, *approved;
+
+	ISOLATED();
+	s.enabled = false;
+	s.pending = true;
+	m = must_add(w, 1, &s);
+	expect_right(w, 0);
+	s.enabled = true;
+	s.pending = false;
+	approved = mapping_new(&s, 1, 2);
+	must_apply(w, m, approved);
+	mapping_unref(approved);
+	expect_right(w, 3);
+}
+
 static void test_healing(void **state)
 {
 	struct world *w = *state;
@@ -418,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_every_shape, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leases, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_healing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_site, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_net_changes, setup, teardown),
