@@ -132,6 +132,7 @@ int house_open(const struct config *config, void (*need_turn)(void *arg), void *
 	gateway.plane = h.plane;
 	gateway.store = h.store;
 	gateway.occupancy = h.occupancy;
+	gateway.policy = &ret->config.policy; /* where it will stay, and be reconfigured */
 	r = gateway_open(&gateway, uplink_site(h.uplink), &h.gateway, f);
 	if (r < 0)
 		goto fail;

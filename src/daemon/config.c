@@ -77,12 +77,15 @@ static const struct key keys[] = {
 	  "a port from 1 to 65535", .bounds = { .min = 1, .max = UINT16_MAX } },
 	{ "policy", "max-mappings-per-client", parse_u32, FIELD(policy.max_mappings_per_client),
 	  "a number from 1 to 65535", .bounds = { .min = 1, .max = UINT16_MAX } },
+	{ "policy", "max-mappings", parse_u32, FIELD(policy.max_mappings),
+	  "a number from 1 to 1000000", .bounds = { .min = 1, .max = 1000000 } },
 	{ "policy", "max-lifetime", parse_u32, FIELD(policy.max_lifetime),
 	  "seconds, from 60 to 31536000", .bounds = { .min = 60, .max = 31536000 } },
 	{ "policy", "own-address-only", parse_switch, FIELD(policy.own_address_only), "on or off" },
-	{ "policy", "permit", parse_permit, FIELD(policy.permits),
+	{ "policy", "quarantine", parse_switch, FIELD(policy.quarantine), "on or off" },
+	{ "policy", "permit", parse_permit, FIELD(policy.rules),
 	  "at most 64 such lines, as in: allow 192.168.1.0/24 1024-65535, or: deny 192.168.1.50 "
-	  "any",
+	  "any, or: allow 00:11:22:33:44:55 2222 22",
 	  .repeatable = true },
 };
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -327,6 +330,7 @@ static const struct config defaults = {
 	.port_control = { .enabled = true },
 	.policy = { .min_external_port = 1024,
 		    .max_mappings_per_client = 64,
+		    .max_mappings = 10000,
 		    .max_lifetime = 86400,
 		    .own_address_only = true },
 };

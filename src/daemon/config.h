@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/fault.h"
 #include "core/mapping.h"
+#include "core/policy.h"
 #include "core/site.h"
 
 #include <net/if.h>
@@ -24,7 +25,6 @@
 #define CONFIG_LINKS_MAX    16
 #define CONFIG_ADDRS_MAX    32
 #define CONFIG_SERVICES_MAX 32
-#define CONFIG_PERMITS_MAX  64
 #define CONFIG_DIR_MAX	    96	/* with its NUL; leaves room for file names in a sun_path */
 #define CONFIG_SOCKET_MAX   108 /* sizeof(sun_path) */
 #define CONFIG_FRIENDLY_MAX 64	/* UPnP Device Architecture: friendlyName below 64 characters */
@@ -53,18 +53,6 @@ struct config_endpoint {
 	uint16_t port;
 };
 
-/* One `permit` line: may this client have these external ports? The first that fits decides. */
-struct config_permit {
-	bool allow;
-	struct prefix client;
-	struct port_range external; /* {1, 65535} for "any" */
-};
-
-struct config_permits {
-	struct config_permit at[CONFIG_PERMITS_MAX];
-	size_t n;
-};
-
 struct config {
 	struct {
 		struct config_links uplink, lan;
@@ -88,13 +76,7 @@ struct config {
 	struct { /* not in force yet */
 		bool enabled;
 	} port_control;
-	struct { /* not in force yet */
-		uint16_t min_external_port;
-		uint32_t max_mappings_per_client;
-		uint32_t max_lifetime; /* seconds */
-		bool own_address_only;
-		struct config_permits permits;
-	} policy;
+	struct policy policy;
 };
 
 /* Every key at its default. */

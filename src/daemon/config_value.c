@@ -211,22 +211,64 @@ int parse_endpoint(struct slice value, const struct value_bounds *bounds, void *
 	return 0;
 }
 
-/* "allow 192.168.1.0/24 1024-65535", "deny 192.168.1.50 any" */
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "00:11:22:33:44:55", a device's: neither that of a group nor none at all. */
+static bool read_mac(struct slice s, uint8_t ret[static MAC_LEN])
+{
+	uint8_t mac[MAC_LEN], any = 0;
+	int high, low;
+
+	if (s.len != 3 * MAC_LEN - 1)
+		return false;
+	for (size_t i = 0; i < MAC_LEN; i++) {
+		high = hex_digit(s.at[3 * i]);
+		low = hex_digit(s.at[3 * i + 1]);
+		if (high < 0 || low < 0 || (i && s.at[3 * i - 1] != ':'))
+			return false;
+		mac[i] = (uint8_t)(high << 4 | low);
+		any |= mac[i];
+	}
+	if (!any || (mac[0] & 1))
+		return false;
+	memcpy(ret, mac, sizeof(mac));
+	return true;
+}
+
+static bool read_ports(struct slice s, struct port_range *ret)
+{
+	*ret = (struct port_range){ 1, UINT16_MAX };
+	return slice_eq(s, "any") || parse_port_range(s, ret) == 0;
+}
+
+/* "allow 192.168.1.0/24 1024-65535", "deny 192.168.1.50 any", "allow 00:11:22:33:44:55 2222 22" */
 int parse_permit(struct slice value, const struct value_bounds *bounds, void *field)
 {
-	struct config_permits *permits = field;
-	struct config_permit permit = { .external = { 1, UINT16_MAX } };
-	struct slice verdict, client, ports, more;
+	struct policy_rules *rules = field;
+	struct policy_rule rule = { 0 };
+	struct slice verdict, client, external, internal, more;
 
 	if (!next_item(&value, &verdict) || !next_item(&value, &client) ||
-	    !next_item(&value, &ports) || next_item(&value, &more))
+	    !next_item(&value, &external))
 		return -EINVAL;
-	permit.allow = slice_eq(verdict, "allow");
-	if ((!permit.allow && !slice_eq(verdict, "deny")) || parse_prefix(client, &permit.client) ||
-	    (!slice_eq(ports, "any") && parse_port_range(ports, &permit.external)))
+	rule.names_internal = next_item(&value, &internal);
+	if (next_item(&value, &more))
 		return -EINVAL;
-	if (permits->n == CONFIG_PERMITS_MAX)
+	rule.allow = slice_eq(verdict, "allow");
+	rule.by_mac = read_mac(client, rule.mac);
+	if ((!rule.allow && !slice_eq(verdict, "deny")) ||
+	    (!rule.by_mac && parse_prefix(client, &rule.client)) ||
+	    !read_ports(external, &rule.external) ||
+	    (rule.names_internal && !read_ports(internal, &rule.internal)))
+		return -EINVAL;
+	if (rules->n == POLICY_RULES_MAX)
 		return -E2BIG;
-	permits->at[permits->n++] = permit;
+	rules->at[rules->n++] = rule;
 	return 0;
 }

@@ -31,6 +31,6 @@ value_parser parse_links;     /* struct config_links */
 value_parser parse_externals; /* struct config_addrs */
 value_parser parse_services;  /* struct config_services */
 value_parser parse_endpoint;  /* struct config_endpoint; empty: nowhere */
-value_parser parse_permit;    /* struct config_permits, to which it appends */
+value_parser parse_permit;    /* struct policy_rules, to which it appends */
 
 #endif

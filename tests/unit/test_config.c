@@ -67,7 +67,9 @@ static void assert_defaults(const struct config *c)
 	assert_int_equal(c->policy.max_mappings_per_client, 64);
 	assert_int_equal(c->policy.max_lifetime, 86400);
 	assert_true(c->policy.own_address_only);
-	assert_int_equal(c->policy.permits.n, 0);
+	assert_int_equal(c->policy.max_mappings, 10000);
+	assert_false(c->policy.quarantine);
+	assert_int_equal(c->policy.rules.n, 0);
 }
 
 static void test_defaults(void **state)
@@ -124,7 +126,7 @@ static void test_packaged_file(void **state)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", from);
 	}
 	fclose(file);
-	assert_int_equal(keys, 20); /* all but `permit`, which has no default */
+	assert_int_equal(keys, 22); /* all but `permit`, which has no default */
 	if (load(text, &c, &f))
 		fail_msg("%s", f.text);
 	assert_defaults(&c);
@@ -174,6 +176,7 @@ static void test_gateway(void **state)
 
 static void test_services_and_policy(void **state)
 {
+	static const uint8_t mac[MAC_LEN] = { 0x00, 0x11, 0x22, 0xaa, 0xff, 0x55 };
 	struct config c;
 	struct fault f;
 
@@ -182,9 +185,12 @@ static void test_services_and_policy(void **state)
 			      "[port-control]\nenabled = off\n"
 			      "[policy]\nmin-external-port = 1\nmax-mappings-per-client = 2\n"
 			      "max-lifetime = 3600\nown-address-only = off\n"
+			      "max-mappings = 3\nquarantine = on\n"
 			      "permit = deny 192.168.1.50 any\n"
 			      "permit = allow 192.168.1.0/24 1024-65535\n"
-			      "permit = allow fd00::/8 8080\n",
+			      "permit = allow fd00::/8 8080\n"
+			      "permit = allow 00:11:22:aA:Ff:55 2222-2229, 22-29\n"
+			      "permit = allow 192.168.1.9 any any\n",
 			      &c, &f),
 			 0);
 	assert_string_equal(c.api.socket, "/tmp/s");
@@ -198,14 +204,25 @@ static void test_services_and_policy(void **state)
 	assert_int_equal(c.policy.max_mappings_per_client, 2);
 	assert_int_equal(c.policy.max_lifetime, 3600);
 	assert_false(c.policy.own_address_only);
-	assert_int_equal(c.policy.permits.n, 3);
-	assert_false(c.policy.permits.at[0].allow);
-	assert_int_equal(c.policy.permits.at[0].client.length, 32);
-	assert_int_equal(c.policy.permits.at[0].external.first, 1);
-	assert_int_equal(c.policy.permits.at[0].external.last, 65535);
-	assert_true(c.policy.permits.at[1].allow);
-	assert_int_equal(c.policy.permits.at[1].external.first, 1024);
-	assert_int_equal(c.policy.permits.at[2].external.last, 8080);
+	assert_int_equal(c.policy.max_mappings, 3);
+	assert_true(c.policy.quarantine);
+	assert_int_equal(c.policy.rules.n, 5);
+	assert_false(c.policy.rules.at[0].allow);
+	assert_int_equal(c.policy.rules.at[0].client.length, 32);
+	assert_int_equal(c.policy.rules.at[0].external.first, 1);
+	assert_int_equal(c.policy.rules.at[0].external.last, 65535);
+	assert_true(c.policy.rules.at[1].allow);
+	assert_int_equal(c.policy.rules.at[1].external.first, 1024);
+	assert_int_equal(c.policy.rules.at[2].external.last, 8080);
+	assert_false(c.policy.rules.at[2].by_mac);
+	assert_false(c.policy.rules.at[2].names_internal);
+	assert_true(c.policy.rules.at[3].by_mac);
+	assert_memory_equal(c.policy.rules.at[3].mac, mac, sizeof(mac));
+	assert_true(c.policy.rules.at[3].names_internal);
+	assert_int_equal(c.policy.rules.at[3].internal.first, 22);
+	assert_int_equal(c.policy.rules.at[3].internal.last, 29);
+	assert_true(c.policy.rules.at[4].names_internal);
+	assert_int_equal(c.policy.rules.at[4].internal.last, 65535);
 }
 
 static void test_listen_nowhere(void **state)
@@ -228,7 +245,7 @@ static void test_listen_nowhere(void **state)
 #define LISTEN	 "expected an address and a port, as in 127.0.0.1:8443 or [::1]:8443, or nothing"
 #define PERMIT                                                                              \
 	"expected at most 64 such lines, as in: allow 192.168.1.0/24 1024-65535, or: deny " \
-	"192.168.1.50 any"
+	"192.168.1.50 any, or: allow 00:11:22:33:44:55 2222 22"
 
 /* Text, and what stands behind the file's name. */
 static const struct {
@@ -315,6 +332,23 @@ static const struct {
 	  ":2: policy.permit = allow 10.0.0.0/8 2-1: " PERMIT },
 	{ "[policy]\npermit = allow 10.0.0.0/8 any more\n",
 	  ":2: policy.permit = allow 10.0.0.0/8 any more: " PERMIT },
+	{ "[policy]\npermit = allow 10.0.0.0/8 any 22 more\n",
+	  ":2: policy.permit = allow 10.0.0.0/8 any 22 more: " PERMIT },
+	{ "[policy]\npermit = allow 10.0.0.0/8 any 0\n",
+	  ":2: policy.permit = allow 10.0.0.0/8 any 0: " PERMIT },
+	{ "[policy]\npermit = deny 00:11:22:33:44 any\n",
+	  ":2: policy.permit = deny 00:11:22:33:44 any: " PERMIT },
+	{ "[policy]\npermit = deny 00-11-22-33-44-55 any\n",
+	  ":2: policy.permit = deny 00-11-22-33-44-55 any: " PERMIT },
+	{ "[policy]\npermit = deny 00:11:22:33:44:5g any\n",
+	  ":2: policy.permit = deny 00:11:22:33:44:5g any: " PERMIT },
+	{ "[policy]\npermit = deny 01:11:22:33:44:55 any\n",
+	  ":2: policy.permit = deny 01:11:22:33:44:55 any: " PERMIT },
+	{ "[policy]\npermit = deny 00:00:00:00:00:00 any\n",
+	  ":2: policy.permit = deny 00:00:00:00:00:00 any: " PERMIT },
+	{ "[policy]\nmax-mappings = 0\n",
+	  ":2: policy.max-mappings = 0: expected a number from 1 to 1000000" },
+	{ "[policy]\nquarantine = yes\n", ":2: policy.quarantine = yes: expected on or off" },
 
 	/* names */
 	{ "[gateway]\nplan = nft\n",
@@ -414,10 +448,10 @@ static void test_too_many_permits(void **state)
 	struct config c;
 	struct fault f;
 
-	for (int i = 0; i < CONFIG_PERMITS_MAX; i++)
+	for (int i = 0; i < POLICY_RULES_MAX; i++)
 		strncat(text, "permit = allow 10.0.0.0/8 any\n", sizeof(text) - strlen(text) - 1);
 	assert_int_equal(load(text, &c, &f), 0);
-	assert_int_equal(c.policy.permits.n, CONFIG_PERMITS_MAX);
+	assert_int_equal(c.policy.rules.n, POLICY_RULES_MAX);
 	strncat(text, "permit = deny 10.0.0.0/8 any\n", sizeof(text) - strlen(text) - 1);
 	assert_int_equal(load(text, &c, &f), -EINVAL);
 	assert_non_null(
