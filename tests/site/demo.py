@@ -27,6 +27,7 @@ from namespaces import (CAMERA, ELSEWHERE, GATEWAY, LAPTOP, NVR, OUTSIDE, SERVER
                         build_standard)
 
 FRAMES = 30
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 PICTURE = f"""
     outside  {OUTSIDE:14} --+             +-- camera   {CAMERA}   web :80, RTSP :554
@@ -211,6 +212,8 @@ def show(daemon):
 def stay(site, daemon):
     """Keeps the site up and says how to look around in it."""
     command = f"{daemon.build / 'portwright'} --socket {daemon.socket}"
+    # Blocked first and waited for then: a signal between two statements must not be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     print(f"""
 The site stays up until Ctrl-C. In another terminal, as root:
 
@@ -222,13 +225,14 @@ The site stays up until Ctrl-C. In another terminal, as root:
     ip netns exec {site.hosts['laptop'].name} bash
 
 Hosts: {', '.join(host.name for host in site.hosts.values())}""", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        signal.pause()
+    signal.sigwait(ENDING)
     print("\nleaving", flush=True)
 
 
 def interrupt(number, frame):
-    """A polite end by any signal takes the same way out as Ctrl-C."""
+    """A polite end, by whatever signal: out through every context manager, once, undisturbed."""
+    for ending in ENDING:
+        signal.signal(ending, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -267,8 +271,8 @@ def main():
     for program in ("portwrightd", "portwright"):
         if not (BUILD / program).exists():
             sys.exit(f"demo: {BUILD / program} is missing: make builds it")
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, interrupt)
+    for ending in ENDING:
+        signal.signal(ending, interrupt)
     try:
         ok = run_demo(options.once, Screen(sys.stdout.isatty()))
     except KeyboardInterrupt:
