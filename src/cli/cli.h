@@ -38,7 +38,8 @@ struct verb {
 };
 
 extern const struct verb verb_add, verb_list, verb_show, verb_set, verb_enable, verb_disable,
-	verb_delete, verb_status, verb_flows, verb_watch, verb_export, verb_import, verb_complete;
+	verb_approve, verb_delete, verb_status, verb_flows, verb_watch, verb_export, verb_import,
+	verb_complete;
 
 /* The state of the site on one screen: `portwright` without a verb. */
 int run_overview(struct cli *cli, const struct options *options);

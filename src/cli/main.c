@@ -19,9 +19,9 @@
 
 /* In the order in which people need them. */
 static const struct verb *const verbs[] = {
-	&verb_add,     &verb_list,   &verb_show,     &verb_set,	  &verb_enable,
-	&verb_disable, &verb_delete, &verb_status,   &verb_flows, &verb_watch,
-	&verb_export,  &verb_import, &verb_complete,
+	&verb_add,     &verb_list,    &verb_show,   &verb_set,	    &verb_enable,
+	&verb_disable, &verb_approve, &verb_delete, &verb_status,   &verb_flows,
+	&verb_watch,   &verb_export,  &verb_import, &verb_complete,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * set, enable, disable, delete: changing mappings that exist.
+ * set, enable, disable, approve, delete: changing mappings that exist.
  *
  * Where several IDs are given each is asked for by itself; one that is refused does not stop the
  * others, and makes the exit status 1.
@@ -99,6 +99,41 @@ static int run_disable(struct cli *cli, const struct options *options)
 	return status;
 }
 
+/* Does the mapping wait for approval at all? One that somebody disabled on purpose must not be
+ * enabled by a slip of the finger. */
+static int check_waits(struct cli *cli, const char *id)
+{
+	json_t *answer;
+	int status = ask_mapping(cli, "GET", id, NULL, &answer);
+
+	if (status == EXIT_REFUSED)
+		return complain_refused(answer, NULL);
+	if (!status && !json_is_true(json_object_get(answer, "pending")))
+		status = complain(EXIT_REFUSED, "%s does not wait for approval: it is %s",
+				  text_of(answer, "id"),
+				  mapping_state(answer, &(enum colour){ COLOUR_NONE }));
+	json_decref(answer);
+	return status;
+}
+
+static int run_approve(struct cli *cli, const struct options *options)
+{
+	json_t *body = must(json_pack("{sb sb}", "pending", 0, "enabled", 1));
+	struct fault fault;
+	int status = EXIT_DONE;
+
+	for (size_t i = 0; i < options->n_words && !status; i++) {
+		if (check_id(options->words[i], &fault))
+			status = complain_usage(&fault);
+		else
+			status = check_waits(cli, options->words[i]);
+	}
+	if (!status)
+		status = change_each(cli, "PATCH", options, body);
+	json_decref(body);
+	return status;
+}
+
 static int run_delete(struct cli *cli, const struct options *options)
 {
 	return change_each(cli, "DELETE", options, NULL);
@@ -142,6 +177,18 @@ const struct verb verb_disable = {
 	.min_words = 1,
 	.max_words = ANY_NUMBER,
 	.run = run_disable,
+};
+
+const struct verb verb_approve = {
+	.name = "approve",
+	.words = "ID...",
+	.summary = "Let a device have what it asked for and waits for",
+	.help = "With policy.quarantine = on, what devices ask for is pending until then; list "
+		"shows "
+		"it.\nWho is not to have it is refused by: portwright delete ID\n",
+	.min_words = 1,
+	.max_words = ANY_NUMBER,
+	.run = run_approve,
 };
 
 const struct verb verb_delete = {

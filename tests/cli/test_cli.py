@@ -2,6 +2,7 @@
 """
 The command as its users and their scripts meet it: what it prints, where, and with which exit status.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import re
 import select
 import shlex
 import signal
+import sqlite3
 import subprocess
 import time
 import unicodedata
@@ -19,7 +21,7 @@ from conftest import PROGRAM, Command, read_all
 
 CAMERA = "192.168.69.110"
 NEXT_YEAR = time.gmtime().tm_year + 1
-VERBS = ("add list show set enable disable delete status flows watch export import").split()
+VERBS = ("add list show set enable disable approve delete status flows watch export import").split()
 
 
 def mapping(portwright, identity):
@@ -319,6 +321,28 @@ def test_set(portwright):
     assert found["name"] == ""
 
 
+def test_approve(daemon, portwright):
+    for port in (8000, 8001, 8002):
+        portwright.ok("add", port, f"{CAMERA}:80")
+    portwright.ok("disable", "m3")
+    daemon.stop()
+    # As a device's requests in quarantine are kept.
+    with contextlib.closing(sqlite3.connect(daemon.directory / "state" / "portwright.db")) as database:
+        database.execute("UPDATE mapping SET enabled = 0, pending = 1, origin = 'upnp',"
+                         f" owner = '{CAMERA}' WHERE id < 3")
+        database.commit()
+    daemon.start()
+    assert mapping(portwright, "m1")["pending"] is True and "pending" not in mapping(portwright, "m3")
+    assert portwright.ok("list").count("pending") == 2
+    assert portwright.refused(1, "approve", "m1", "m3") == "m3 does not wait for approval: it is off"
+    assert "m9" in portwright.refused(1, "approve", "m9")
+    assert portwright.ok("approve", "m1") == f"m1  tcp/8000 -> {CAMERA}:80\n"
+    found = mapping(portwright, "m1")
+    assert found["enabled"] and "pending" not in found and found["owner"] == CAMERA
+    assert json.loads(portwright.ok("approve", "tcp/8001", "--json"))["enabled"] is True
+    assert portwright.refused(1, "approve", "m2") == "m2 does not wait for approval: it is on"
+
+
 def test_enable_disable_delete(portwright):
     for port in (8000, 8001, 8002):
         portwright.ok("add", port, f"{CAMERA}:80")
@@ -542,7 +566,7 @@ def test_version():
 
 @pytest.mark.parametrize("words", [v for v in (
     [], ["list"], ["add", "1", f"{CAMERA}:1"], ["show", "m1"], ["set", "m1", "name=x"],
-    ["enable", "m1"], ["disable", "m1"], ["delete", "m1", "m2"], ["status"], ["flows"],
+    ["enable", "m1"], ["disable", "m1"], ["approve", "m1"], ["delete", "m1", "m2"], ["status"], ["flows"],
     ["flows", "--watch"], ["watch"], ["export"])], ids=" ".join)
 def test_unreachable(words):
     line = Command("/nonexistent/api.sock").refused(3, *words)
