@@ -112,6 +112,18 @@ def test_lifetimes_go_on(site, daemon):
     assert call(site.outside, GATEWAY, 8888).outcome == "silence"
 
 
+def test_leases_end_though_nobody_runs(site, daemon):
+    """The kernel knows the lease as well: a dead daemon leaves no hole behind."""
+    with daemon.api() as api:
+        status, _, _ = api.ask("POST", "/api/v1/mappings", {
+            "external_port": "8888", "internal_client": CAMERA, "internal_port": "80",
+            "lifetime": 2})
+    assert status == 201 and call(site.outside, GATEWAY, 8888)
+    daemon.kill()
+    wait_until("the lease to end", lambda: not call(site.outside, GATEWAY, 8888, timeout=0.2),
+               timeout=5)
+
+
 def test_leftovers_in_the_kernel_are_removed(site, make_daemon):
     """A state folder that knows nothing: what an earlier run programmed goes."""
     first = make_daemon(folder="first", firewall="on")
