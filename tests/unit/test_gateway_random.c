@@ -4,8 +4,9 @@
  * of the plane, clocks move and the daemon restarts.
  *
  * The model is an array and knows nothing but what callers and subscribers were told. At every
- * quiet point model, table, store and plane must say the same. A request that meets a quiet gateway
- * must be accepted or refused just as the model says.
+ * quiet point model, table, store and plane must say the same. An operator's request that meets a
+ * quiet gateway must be accepted or refused just as the model says; of what devices bring about
+ * each event is held against the policy.
  */
 #include "gateway_fixture.h"
 
@@ -16,6 +17,9 @@
 #define MODEL_MAX   512
 #define REQUEST_MAX 4
 #define PORTS	    60
+#define DEVICES	    4  /* 10.0.0.1 and so on */
+#define LOWEST	    10 /* external port of a device */
+#define LONGEST	    12 /* seconds, a device's lifetime */
 
 struct entry {
 	uint32_t id, version;
@@ -29,11 +33,13 @@ struct model {
 
 struct world {
 	struct fixture f;
+	struct policy policy;
 	struct model model;
 	struct subscriber subscriber;
 	uint32_t random;
-	size_t outstanding;	  /* requests without an answer */
-	size_t accepted, refused; /* so far */
+	size_t outstanding;	    /* requests without an answer */
+	size_t accepted, refused;   /* so far */
+	size_t by_devices, waiting; /* changes that came into force */
 	clock_ms passed;
 	bool meddled; /* somebody else changed the plane */
 };
@@ -42,6 +48,7 @@ struct request {
 	struct world *w;
 	struct gateway_operation ops[REQUEST_MAX];
 	size_t n;
+	bool device;
 	bool answered, refused;
 	enum fault_kind kind;
 };
@@ -167,6 +174,32 @@ static void model_put(struct model *m, const struct mapping *now)
 	e->spec = bare(&now->spec);
 }
 
+static const char *const devices[DEVICES] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4" };
+
+/* What a device brought about is its own, and no more than the policy lets it have. */
+static void check_policy(struct world *w, const struct event *e)
+{
+	const struct mapping_spec *s = e->after ? &e->after->spec : NULL;
+
+	if (!strcmp(e->who, "root") || !strcmp(e->who, "portwright"))
+		return;
+	w->by_devices++;
+	w->waiting += s && s->pending;
+	if (e->before) {
+		assert_string_equal(e->before->spec.owner, e->who);
+		assert_true(origin_is_device(e->before->spec.origin));
+	}
+	if (!s)
+		return;
+	assert_string_equal(s->owner, e->who);
+	assert_true(s->external.first >= LOWEST);
+	assert_int_equal(s->internal_client.in6.s6_addr[15], s->owner[7] - '0');
+	assert_true(s->expires && s->expires <= clock_now() + LONGEST * 1000);
+	assert_false(s->pending && s->enabled);
+	if (e->before && !e->before->spec.enabled && w->policy.quarantine)
+		assert_false(s->enabled);
+}
+
 /* Events are what the model believes, and it checks that each is possible. */
 static void believe(struct subscriber *s, const struct event *e)
 {
@@ -176,6 +209,7 @@ static void believe(struct subscriber *s, const struct event *e)
 
 	if (!before && !after)
 		return;
+	check_policy(w, e);
 	known = before ? model_find(&w->model, before->id) : NULL;
 	if (before) {
 		assert_non_null(known);
@@ -212,6 +246,8 @@ static void answered(void *arg, const struct gateway_result *result)
 	}
 	r->w->accepted++;
 	assert_int_equal(result->n, r->n);
+	if (r->device)
+		return; /* who gets what it may have, which need not be what it asked for */
 	for (size_t i = 0; i < r->n; i++) {
 		const struct mapping_spec *asked = &r->ops[i].spec;
 		const struct mapping_spec *got = &result->mappings[i]->spec;
@@ -284,15 +320,28 @@ static void check_foresight(const struct request *r, struct model *m)
 
 static void random_request(struct world *w, struct request *r)
 {
+	uint32_t n = roll(w, 2 * DEVICES);
+	const char *owner = n < DEVICES ? devices[n] : NULL;
+	struct caller who = root;
 	bool quiet = w->outstanding == 0;
 	struct model before = w->model;
 
-	*r = (struct request){ .w = w, .n = roll(w, 3) ? 1 : 1 + roll(w, REQUEST_MAX) };
-	for (size_t i = 0; i < r->n; i++)
+	*r = (struct request){ .w = w, .device = owner };
+	if (owner) {
+		who.owner = owner;
+		who.origin = ORIGIN_UPNP + n % 3;
+		who.addr = address(owner);
+	}
+	r->n = roll(w, 3) ? 1 : 1 + roll(w, REQUEST_MAX);
+	for (size_t i = 0; i < r->n; i++) {
 		r->ops[i] = random_operation(w);
+		r->ops[i].suggests = owner && roll(w, 2);
+		if (owner && roll(w, 8))
+			r->ops[i].spec.internal_client = who.addr;
+	}
 	w->outstanding++;
-	gateway_submit(w->f.g, &root, r->ops, r->n, answered, r);
-	if (quiet)
+	gateway_submit(w->f.g, &who, r->ops, r->n, answered, r);
+	if (quiet && !owner)
 		check_foresight(r, &before);
 }
 
@@ -321,6 +370,8 @@ static void misbehave(struct world *w)
 		gateway_heal(w->f.g, NULL);
 	if (!roll(w, 200))
 		store->later = !store->later;
+	if (!roll(w, 50))
+		w->policy.quarantine = !w->policy.quarantine;
 }
 
 static void behave(struct world *w)
@@ -394,9 +445,17 @@ static void test_random(void **state)
 {
 	static struct world w;
 	struct request requests[8];
+	struct fault fault;
 
 	w = (struct world){ .random = 20261121, .subscriber.notify = believe };
-	fixture_open(&w.f);
+	w.policy = (struct policy){ .min_external_port = LOWEST,
+				    .max_mappings_per_client = 20,
+				    .max_mappings = 60,
+				    .max_lifetime = LONGEST,
+				    .own_address_only = true };
+	fixture_prepare(&w.f);
+	w.f.policy = &w.policy;
+	assert_int_equal(fixture_start(&w.f, &fault), 0);
 	gateway_subscribe(w.f.g, &w.subscriber);
 	for (size_t done = 0; done < OPERATIONS;) {
 		size_t n = 1 + roll(&w, 8);
@@ -414,8 +473,10 @@ static void test_random(void **state)
 		if (!roll(&w, 100))
 			restart(&w);
 	}
-	print_message("# %zu requests accepted, %zu refused\n", w.accepted, w.refused);
+	print_message("# %zu requests accepted, %zu refused; %zu changes by devices, %zu to wait\n",
+		      w.accepted, w.refused, w.by_devices, w.waiting);
 	assert_true(w.accepted > OPERATIONS / 10);
+	assert_true(w.waiting > OPERATIONS / 100 && w.by_devices - w.waiting > OPERATIONS / 100);
 	fixture_close(&w.f);
 }
 
