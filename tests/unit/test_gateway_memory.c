@@ -82,6 +82,7 @@ struct asked {
 	struct told *told;
 	uint16_t port; /* 0: not an addition */
 	bool answered;
+	bool refused; /* whatever becomes of it */
 };
 
 static void note_told(void *arg, const struct gateway_result *result)
@@ -91,6 +92,7 @@ static void note_told(void *arg, const struct gateway_result *result)
 	assert_false(a->answered);
 	a->answered = true;
 	a->told->answers++;
+	assert_true(result->fault || !a->refused);
 	if (a->port)
 		a->told->added[a->port - 2000] = !result->fault;
 }
@@ -156,6 +158,36 @@ static void tell_second_chapter(struct fixture *f, struct told *told, struct ask
 	gateway_turn(f->g);
 }
 
+static const struct policy policy = {
+	.min_external_port = 1024,
+	.max_mappings_per_client = 8,
+	.max_mappings = 8,
+	.max_lifetime = 100, /* gone by the end of the third chapter */
+	.own_address_only = true,
+	.quarantine = true,
+};
+
+/* A device in quarantine, which asks twice for two ports and is told no each time. */
+static void tell_third_chapter(struct fixture *f, struct told *told, struct asked *asked)
+{
+	const struct caller camera = {
+		.owner = "192.168.69.110",
+		.origin = ORIGIN_UPNP,
+		.addr = address("192.168.69.110"),
+	};
+	struct gateway_operation op;
+
+	for (unsigned i = 0; i < 4; i++) {
+		op = op_add((uint16_t)(3000 + i), (uint16_t)(80 + i % 2));
+		asked[i] = (struct asked){ .told = told, .refused = true };
+		gateway_submit(f->g, &camera, &op, 1, note_told, &asked[i]);
+		gateway_turn(f->g);
+	}
+	clock_freeze(clock_now() + 200000, clock_wall() + 200);
+	gateway_expire(f->g);
+	gateway_turn(f->g);
+}
+
 static unsigned count_asked(const struct asked *asked, size_t n)
 {
 	unsigned count = 0;
@@ -189,6 +221,7 @@ static bool tell(size_t from, size_t until)
 	bool opened;
 
 	fixture_prepare(f);
+	f->policy = &policy;
 	torture.f = f;
 	torture.from = from;
 	torture.until = until;
@@ -198,6 +231,7 @@ static bool tell(size_t from, size_t until)
 	if (opened) {
 		tell_first_chapter(f, &told, asked);
 		tell_second_chapter(f, &told, asked + 16);
+		tell_third_chapter(f, &told, asked + 24);
 	}
 	torture.armed = false;
 	if (opened) {
