@@ -14,6 +14,7 @@
 #include "plane/roles.h"
 #include "plane/uplink.h"
 #include "store/sqlite.h"
+#include "wire/pcp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,6 +35,12 @@ static bool plane_is_the_kernels(const struct config *c)
 	return c->gateway.plane != PLANE_MEMORY;
 }
 
+/* Whoever maps nothing must not tell devices that it did. */
+static bool serves_port_control(const struct config *c)
+{
+	return c->port_control.enabled && plane_is_the_kernels(c);
+}
+
 static int open_store(const struct config *c, struct store **ret, struct fault *f)
 {
 	char boot_id[BOOT_ID_MAX];
@@ -44,10 +51,27 @@ static int open_store(const struct config *c, struct store **ret, struct fault *
 	return sqlite_store_open(c->gateway.state_dir, boot_id, ret, f);
 }
 
+#define OWN_SERVICES_MAX 1
+
 /* What the uplink is told; it borrows from both arguments. */
 struct uplink_words {
 	const char *uplinks[CONFIG_LINKS_MAX], *lans[CONFIG_LINKS_MAX];
+	struct service_port services[CONFIG_SERVICES_MAX + OWN_SERVICES_MAX];
+	size_t n_services;
 };
+
+/* The gateway's services that the administrator named, and our own, which no uplink reaches. */
+static void list_services(const struct config *c, struct uplink_words *words)
+{
+	const struct config_services *named = &c->gateway.gateway_ports;
+
+	memcpy(words->services, named->at, named->n * sizeof(named->at[0]));
+	words->n_services = named->n;
+	if (serves_port_control(c))
+		words->services[words->n_services++] = (struct service_port){
+			.protocols = PROTOCOL_UDP, .port = PCP_PORT, .lan_only = true
+		};
+}
 
 static struct uplink_config uplink_config(const struct config *c, struct uplink_words *words)
 {
@@ -55,6 +79,7 @@ static struct uplink_config uplink_config(const struct config *c, struct uplink_
 		words->uplinks[i] = c->gateway.uplink.names[i];
 	for (size_t i = 0; i < c->gateway.lan.n; i++)
 		words->lans[i] = c->gateway.lan.names[i];
+	list_services(c, words);
 	return (struct uplink_config){
 		.uplinks = words->uplinks,
 		.n_uplinks = c->gateway.uplink.n,
@@ -62,8 +87,8 @@ static struct uplink_config uplink_config(const struct config *c, struct uplink_
 		.n_lans = c->gateway.lan.n,
 		.external = c->gateway.external_address.at,
 		.n_external = c->gateway.external_address.n,
-		.services = c->gateway.gateway_ports.at,
-		.n_services = c->gateway.gateway_ports.n,
+		.services = words->services,
+		.n_services = words->n_services,
 		.firewall = c->gateway.firewall,
 		.hairpin = c->gateway.hairpin,
 	};
@@ -230,6 +255,11 @@ int house_reconfigure(struct house *h, const struct config *config, struct fault
 		h->site_due = true;
 	ensure_forwarding(&h->config);
 	return set_site(h, f);
+}
+
+bool house_serves_port_control(const struct house *h)
+{
+	return serves_port_control(&h->config);
 }
 
 void house_problems(const struct house *h, void (*say)(void *arg, const char *text), void *arg)

@@ -42,6 +42,9 @@ int house_follow(struct house *h, struct fault *f);
  * needs a restart. */
 int house_reconfigure(struct house *h, const struct config *config, struct fault *f);
 
+/* Are devices to map themselves by NAT-PMP and PCP? */
+bool house_serves_port_control(const struct house *h);
+
 /* Calls `say` with each problem there is. */
 void house_problems(const struct house *h, void (*say)(void *arg, const char *text), void *arg);
 

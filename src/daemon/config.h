@@ -73,8 +73,9 @@ struct config {
 		uint16_t http_port; /* 0: any free */
 		char friendly_name[CONFIG_FRIENDLY_MAX];
 	} igd;
-	struct { /* not in force yet */
+	struct {
 		bool enabled;
+		bool third_party, peer; /* PCP's THIRD_PARTY and PEER are permitted */
 	} port_control;
 	struct policy policy;
 };

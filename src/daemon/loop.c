@@ -14,6 +14,7 @@
 #include "daemon/compose.h"
 #include "daemon/notify.h"
 #include "serve/api.h"
+#include "serve/port5351.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct daemon {
 	struct house house;
 	struct api *api;
 	struct http *http;
+	struct port5351 *port5351; /* NULL: not enabled */
 	const char *config_path;
 	int deadline_fd;
 	clock_ms deadline; /* what deadline_fd is set to; 0: off */
@@ -123,6 +125,28 @@ static void on_uplink_news(uv_poll_t *handle, int status, int events)
 	follow(&d->follow);
 }
 
+/* Devices are served as the configuration in force has it. */
+static int serve_devices(struct daemon *d, struct fault *f)
+{
+	const struct config *c = &d->house.config;
+	const struct port5351_config port = {
+		.gateway = d->house.gateway,
+		.third_party = c->port_control.third_party,
+		.peer = c->port_control.peer,
+		.port_set_max = c->policy.max_mappings_per_client,
+	};
+
+	if (!house_serves_port_control(&d->house)) {
+		port5351_close(d->port5351);
+		d->port5351 = NULL;
+	} else if (d->port5351) {
+		port5351_configure(d->port5351, &port);
+	} else if (port5351_open(&d->loop, &port, &d->port5351) < 0) {
+		return fault_set(f, FAULT_MEMORY, "", "out of memory");
+	}
+	return 0;
+}
+
 static void reload(struct daemon *d)
 {
 	struct config config;
@@ -135,9 +159,11 @@ static void reload(struct daemon *d)
 	if (house_reconfigure(&d->house, &config, &f) < 0) {
 		log_error("config: not all of it is in force: %s", f.text);
 		uv_timer_start(&d->follow, follow, RETRY_MS, 0);
-		return;
+	} else {
+		log_notice("config: reloaded");
 	}
-	log_notice("config: reloaded");
+	if (serve_devices(d, &f) < 0)
+		log_error("config: devices are not served: %s", f.text);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -158,6 +184,7 @@ static void say_problems(void *arg, api_say say, void *say_arg)
 	const struct daemon *d = arg;
 
 	house_problems(&d->house, say, say_arg);
+	port5351_problems(d->port5351, say, say_arg);
 }
 
 static int watch(struct daemon *d, uv_poll_t *poll, int fd, uv_poll_cb on_readable)
@@ -234,6 +261,7 @@ static void end(struct daemon *d)
 	if (d->house.gateway)
 		gateway_turn(d->house.gateway);
 	http_close(d->http);
+	port5351_close(d->port5351);
 	uv_walk(&d->loop, close_handle, NULL);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	api_free(d->api);
@@ -263,6 +291,9 @@ int daemon_run(const struct config *config, const char *config_path, struct faul
 	if (r < 0)
 		goto out;
 	r = watch_all(&d, f);
+	if (r < 0)
+		goto out;
+	r = serve_devices(&d, f);
 	if (r < 0)
 		goto out;
 	notify_manager("READY=1");
