@@ -59,8 +59,8 @@ struct gateway_operation {
 	uint32_t id;	  /* change, delete */
 	uint32_t version; /* change, delete: refuse with FAULT_STALE unless current; 0: any */
 	struct mapping_spec spec; /* add, change: all of it; borrowed until submit returns */
-	/* spec.external is but a wish: where it is taken, or not permitted, the one that
-	 * gateway_propose() would give is as good (NAT-PMP, PCP, AddAnyPortMapping). */
+	/* spec.external is but a wish: where it is taken, or the caller may not have it, the next
+	 * one up that he may have is as good (NAT-PMP, PCP, AddAnyPortMapping). */
 	bool suggests;
 };
 
@@ -137,10 +137,11 @@ void gateway_subscribe(struct gateway *g, struct subscriber *s); /* s stays the 
 void gateway_unsubscribe(struct gateway *g, struct subscriber *s);
 
 /*
- * Picks an external port for s as wide as its internal range. Where s asks for any ({0, 0}): the
- * internal port's own number where free, else the next one up of the same parity, else any. Where s
- * asks for a certain one: the next one up from that. port_allocator.h tells the whole of it. 0 with
- * *ret, -EADDRNOTAVAIL, or what the occupancy failed with.
+ * Picks an external port, as the operator may have it, for s as wide as its internal range. Where s
+ * asks for any ({0, 0}): the internal port's own number where free, else the next one up of the
+ * same parity, else any. Where s asks for a certain one: the next one up from that.
+ * port_allocator.h tells the whole of it. 0 with *ret, -EADDRNOTAVAIL, or what the occupancy failed
+ * with.
  */
 int gateway_propose(const struct gateway *g, const struct mapping_spec *s, uint32_t except,
 		    struct port_range *ret);
