@@ -22,6 +22,7 @@
 struct listener {
 	struct addr addr; /* meaningless where any */
 	uint32_t inode;
+	uint32_t link; /* that it is bound to; 0: none */
 	uint16_t port;
 	uint8_t protocol; /* PROTOCOL_TCP or PROTOCOL_UDP */
 	bool any;	  /* bound to the wildcard */
@@ -65,6 +66,7 @@ static bool parse_socket(const struct nlmsghdr *m, struct listener *ret)
 	*ret = (struct listener){
 		.addr = addr_from_bytes(d->idiag_family, d->id.idiag_src),
 		.inode = d->idiag_inode,
+		.link = d->id.idiag_if,
 		.port = ntohs(d->id.idiag_sport),
 		.any = memcmp(d->id.idiag_src, &zero, width) == 0,
 		.any4 = d->idiag_family == AF_INET || !v6only,
@@ -164,10 +166,21 @@ static bool is_public(const struct site *site, const struct addr *a)
 	return false;
 }
 
+/* The world does not come in by a LAN. */
+static bool is_on_lan(const struct listener *l, const struct site *site)
+{
+	for (size_t i = 0; l->link && site && i < site->n_links; i++)
+		if ((uint32_t)site->links[i].index == l->link)
+			return site->links[i].role == LINK_LAN;
+	return false;
+}
+
 static bool receives(const struct listener *l, const struct site *site, const struct addr *external)
 {
 	bool asked_for_all = !external || !addr_is_set(external);
 
+	if (is_on_lan(l, site))
+		return false;
 	if (l->any)
 		return asked_for_all || addr_is_v4(external) ? l->any4 : l->any6;
 	return asked_for_all ? is_public(site, &l->addr) : addr_eq(&l->addr, external);

@@ -4,8 +4,8 @@
  *
  * A socket counts where a packet from the world would reach it: TCP in LISTEN, UDP not connected,
  * bound to the wildcard (an IPv6 wildcard socket that is not v6only serves IPv4 too) or to the very
- * address asked for. For "any public address" (unset) that is any of the site's external ones; a
- * resolver bound to the LAN's address is in nobody's way.
+ * address asked for, and to no LAN's link. For "any public address" (unset) that is any of the
+ * site's external ones; a resolver bound to the LAN's address is in nobody's way.
  */
 #ifndef PORTWRIGHT_PLANE_LISTENERS_H
 #define PORTWRIGHT_PLANE_LISTENERS_H

@@ -137,6 +137,29 @@ static void other_addresses_do_not_count(void **state)
 	assert_string_equal(holder(PROTOCOL_UDP, "192.168.69.1", 53, 53), "udp/53 portwrightd");
 }
 
+static void occupy_link(const char *link, uint16_t port)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, link, 5), 0);
+	assert_int_equal(bind(fd, (void *)&any, sizeof(any)), 0);
+	sockets[n_sockets++] = fd;
+	o->forget(o);
+}
+
+/* As our own for NAT-PMP and PCP: the world does not reach it. */
+static void a_lans_link_does_not_count(void **state)
+{
+	NEEDS_NAMESPACE();
+	occupy_link("lan0", 5351);
+	assert_string_equal(holder(PROTOCOL_BOTH, "", 1, 65535), "");
+	assert_string_equal(holder(PROTOCOL_UDP, "203.0.113.5", 5351, 5351), "");
+	occupy_link("wan0", 5351);
+	assert_string_equal(holder(PROTOCOL_UDP, "", 5351, 5351), "udp/5351 portwrightd");
+}
+
 static void without_a_known_site_the_lan_counts_too(void **state)
 {
 	struct occupancy *known = o, *blind;
@@ -238,6 +261,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_wildcard_socket_counts, close_sockets),
 		cmocka_unit_test_teardown(an_address_of_its_own_counts_there, close_sockets),
 		cmocka_unit_test_teardown(other_addresses_do_not_count, close_sockets),
+		cmocka_unit_test_teardown(a_lans_link_does_not_count, close_sockets),
 		cmocka_unit_test_teardown(without_a_known_site_the_lan_counts_too, close_sockets),
 		cmocka_unit_test_teardown(an_ipv6_wildcard_serves_ipv4_unless_told_not_to,
 					  close_sockets),
