@@ -33,8 +33,8 @@ def site():
 
 @pytest.fixture
 def make_daemon(site, tmp_path):
-    """A function that starts a daemon on the gateway with the given [gateway] keys; ended, with a
-    clean exit, and wiped from the kernel after the test."""
+    """A function that starts a daemon on the gateway with the given keys (Daemon.write_config());
+    ended, with a clean exit, and wiped from the kernel after the test."""
     started = []
 
     def make(folder="daemon", host=site.gateway, **keys):

@@ -62,7 +62,7 @@ class Daemon:
     """The real portwrightd in a namespace, with its configuration, state and socket in a folder of
     its own. As a context manager it is started and, at the end, stopped."""
 
-    def __init__(self, host, directory, build=BUILD, **gateway_keys):
+    def __init__(self, host, directory, build=BUILD, **keys):
         self.host = host
         self.build = build
         self.directory = pathlib.Path(directory)
@@ -71,9 +71,9 @@ class Daemon:
         self.log_path = self.directory / "log"
         self.process = None
         self.keys = {"uplink": "wan0", "lan": "lan0 lan1", "state-dir": self.directory / "state",
-                     "runtime-dir": self.socket.parent}
+                     "runtime-dir": self.socket.parent, "api.socket": self.socket, "api.listen": ""}
         self.socket.parent.mkdir(parents=True, exist_ok=True)
-        self.write_config(**gateway_keys)
+        self.write_config(**keys)
 
     def __enter__(self):
         self.start()
@@ -83,11 +83,18 @@ class Daemon:
         self.stop()
 
     def write_config(self, **changes):
-        """Writes portwright.conf anew; `_` in a key stands for `-`, None leaves the key out."""
+        """Writes portwright.conf anew. A key without a section is one of [gateway]; others are
+        written as in **{"policy.quarantine": "on"}. `_` in a key stands for `-`, None leaves the
+        key out, a list gives it several times."""
         self.keys.update({key.replace("_", "-"): value for key, value in changes.items()})
-        lines = [f"{key} = {value}" for key, value in self.keys.items() if value is not None]
-        self.config.write_text("\n".join(["[gateway]", *lines, "[api]", f"socket = {self.socket}",
-                                          "listen =", ""]))
+        sections = {}
+        for key, value in self.keys.items():
+            section, _, name = key.rpartition(".")
+            lines = sections.setdefault(section or "gateway", [])
+            values = value if isinstance(value, list) else [value]
+            lines += [f"{name} = {each}" for each in values if each is not None]
+        self.config.write_text("".join("\n".join([f"[{section}]", *lines, ""])
+                                       for section, lines in sections.items()))
 
     @property
     def state(self):
