@@ -15,6 +15,7 @@
 #include "plane/ct_message.h"
 #include "plane/ending.h"
 #include "plane/netlink.h"
+#include "plane/stranded.h"
 
 #include <errno.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -139,6 +140,56 @@ int conntrack_end_changed(struct conntrack *ct, const struct site *site,
 	if (r < 0)
 		return r;
 	return r6 < 0 ? r6 : w.commands.error;
+}
+
+/*
+ * Ending flows that were judged too early.
+ */
+struct stranded_walk {
+	struct stranded stranded;
+	struct ct_commands commands;
+};
+
+static int visit_for_stranded(void *arg, const struct nlmsghdr *m)
+{
+	struct stranded_walk *w = arg;
+	struct ct_entry e;
+
+	if (parse_ct_entry(m, &e) && stranded_concerns(&w->stranded, &e))
+		ct_commands_end(&w->commands, m, &e);
+	return 0;
+}
+
+/* No address to answer from: the way back is not barred, for these flows are to go on. */
+static int end_stranded(struct conntrack *ct, const struct stranded *stranded, size_t *ret_ended)
+{
+	const struct ct_filter filter = { .family = AF_INET, .protocol = IPPROTO_UDP };
+	struct stranded_walk w = { .stranded = *stranded, .commands.nl = &ct->commands };
+	int r = walk(ct, &filter, visit_for_stranded, &w);
+
+	ct_commands_flush(&w.commands);
+	*ret_ended = w.commands.ended;
+	return r < 0 ? r : w.commands.error;
+}
+
+int conntrack_end_stranded(struct conntrack *ct, const struct site *site,
+			   const struct change *changes, size_t n, size_t *ret_ended)
+{
+	uint64_t ports[STRANDED_WORDS];
+
+	*ret_ended = 0;
+	if (!stranded_ports(changes, n, ports))
+		return 0;
+	return end_stranded(ct, &(struct stranded){ .site = site, .ports = ports }, ret_ended);
+}
+
+int conntrack_follow(struct conntrack *ct, const struct site *was, const struct site *is,
+		     size_t *ret_ended)
+{
+	*ret_ended = 0;
+	if (was && !stranded_by_move(was, is))
+		return 0;
+	return end_stranded(ct, &(struct stranded){ .site = is, .was = was }, ret_ended);
 }
 
 /*

@@ -37,6 +37,18 @@ void conntrack_close(struct conntrack *ct);
 int conntrack_end_changed(struct conntrack *ct, const struct site *site,
 			  const struct change *changes, size_t n, size_t *ret_ended);
 
+/*
+ * Ends flows that nothing will set right as long as they go on, for the next packet to be judged
+ * anew (stranded.h says which, and why). 0, or a negative errno as above.
+ */
+/* Call when a batch is in force, with its changes. */
+int conntrack_end_stranded(struct conntrack *ct, const struct site *site,
+			   const struct change *changes, size_t n, size_t *ret_ended);
+/* Call when the rules hold for another site than before; `was` is NULL where they came or changed
+ * as a whole. */
+int conntrack_follow(struct conntrack *ct, const struct site *was, const struct site *is,
+		     size_t *ret_ended);
+
 /* Live flows of t's mappings, or of `only`. The flow is visit's to read while it runs; non-zero
  * from visit stops and is returned. `site` tells LAN peers from others. */
 int conntrack_flows(struct conntrack *ct, const struct mapping_table *t, const struct site *site,

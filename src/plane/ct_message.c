@@ -9,9 +9,10 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
 
-/* Of CTA_FILTER_REPLY_FLAGS; the kernel keeps their names in nf_internals.h, but they are what
- * user space sends. */
-#define FILTER_BY_SOURCE (1u << 0)
+/* Of CTA_FILTER_ORIG_FLAGS and CTA_FILTER_REPLY_FLAGS; the kernel keeps their names in
+ * nf_internals.h, but they are what user space sends. */
+#define FILTER_BY_SOURCE   (1u << 0)
+#define FILTER_BY_PROTOCOL (1u << 3)
 
 /* The longest tuple the kernel makes: IPv6, ports and a zone, all nested and padded. */
 #define TUPLE_MAX 128
@@ -37,11 +38,38 @@ struct nlmsghdr *ct_put_probe(void *buf)
 	return put_header(buf, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
 }
 
+/* What entries have to have in common: a tuple with some of its fields, and which fields these are.
+ */
+static void put_filter(struct nlmsghdr *m, const struct ct_filter *filter)
+{
+	struct nlattr *outer, *inner;
+
+	if (filter->client) { /* it is who the replies come from */
+		outer = mnl_attr_nest_start(m, CTA_TUPLE_REPLY);
+		inner = mnl_attr_nest_start(m, CTA_TUPLE_IP);
+		mnl_attr_put_u32(m, CTA_IP_V4_SRC, addr_to_v4(filter->client).s_addr);
+		mnl_attr_nest_end(m, inner);
+		mnl_attr_nest_end(m, outer);
+	}
+	if (filter->protocol) {
+		outer = mnl_attr_nest_start(m, CTA_TUPLE_ORIG);
+		inner = mnl_attr_nest_start(m, CTA_TUPLE_PROTO);
+		mnl_attr_put_u8(m, CTA_PROTO_NUM, filter->protocol);
+		mnl_attr_nest_end(m, inner);
+		mnl_attr_nest_end(m, outer);
+	}
+	outer = mnl_attr_nest_start(m, CTA_FILTER); /* flags in host order */
+	if (filter->client)
+		mnl_attr_put_u32(m, CTA_FILTER_REPLY_FLAGS, FILTER_BY_SOURCE);
+	if (filter->protocol)
+		mnl_attr_put_u32(m, CTA_FILTER_ORIG_FLAGS, FILTER_BY_PROTOCOL);
+	mnl_attr_nest_end(m, outer);
+}
+
 struct nlmsghdr *ct_put_dump(void *buf, const struct ct_filter *filter)
 {
 	struct nlmsghdr *m = put_header(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP,
 					(uint8_t)filter->family);
-	struct nlattr *outer, *inner;
 
 	if (filter->translated) {
 		mnl_attr_put_u32(m, CTA_STATUS, htonl(IPS_DST_NAT));
@@ -49,17 +77,8 @@ struct nlmsghdr *ct_put_dump(void *buf, const struct ct_filter *filter)
 	}
 	/* Kernels (6.18 still) compare IPv6 addresses the wrong way round here, and leave out the
 	 * very entries that were asked for. */
-	if (!filter->client || filter->family != AF_INET)
-		return m;
-	/* The client is who the replies come from. */
-	outer = mnl_attr_nest_start(m, CTA_TUPLE_REPLY);
-	inner = mnl_attr_nest_start(m, CTA_TUPLE_IP);
-	mnl_attr_put_u32(m, CTA_IP_V4_SRC, addr_to_v4(filter->client).s_addr);
-	mnl_attr_nest_end(m, inner);
-	mnl_attr_nest_end(m, outer);
-	outer = mnl_attr_nest_start(m, CTA_FILTER);
-	mnl_attr_put_u32(m, CTA_FILTER_REPLY_FLAGS, FILTER_BY_SOURCE); /* in host order */
-	mnl_attr_nest_end(m, outer);
+	if (filter->family == AF_INET && (filter->client || filter->protocol))
+		put_filter(m, filter);
 	return m;
 }
 

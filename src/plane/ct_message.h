@@ -28,6 +28,7 @@ struct ct_filter {
 	int family;		   /* AF_INET or AF_INET6 */
 	bool translated;	   /* only entries whose destination was */
 	const struct addr *client; /* of IPv4, only entries that lead to it; NULL: all */
+	uint8_t protocol;	   /* of IPv4, only entries of this IPPROTO_*; 0: all */
 };
 
 /* Room for any of the requests below. */

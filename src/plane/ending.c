@@ -72,8 +72,7 @@ static bool admits_all_of(const struct mapping_spec *after, const struct mapping
 	return true;
 }
 
-/* Does `after` carry every flow that `before` carries? */
-static bool covers(const struct mapping_spec *after, const struct mapping_spec *before)
+bool mapping_covers(const struct mapping_spec *after, const struct mapping_spec *before)
 {
 	return after->enabled && (before->protocols & ~after->protocols) == 0 &&
 	       addr_eq(&after->internal_client, &before->internal_client) &&
@@ -90,7 +89,7 @@ static bool may_end_flows(const struct change *c)
 {
 	if (!c->before || !c->before->spec.enabled)
 		return false;
-	return !c->after || !covers(&c->after->spec, &c->before->spec);
+	return !c->after || !mapping_covers(&c->after->spec, &c->before->spec);
 }
 
 /* FNV-1a, folded to 16 bits and never EVERY_ADDRESS. */

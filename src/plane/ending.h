@@ -20,6 +20,8 @@ struct flow_tuple {
 };
 
 bool mapping_carries(const struct mapping_spec *s, const struct flow_tuple *flow);
+/* Does `after` carry every flow that `before` carries? */
+bool mapping_covers(const struct mapping_spec *after, const struct mapping_spec *before);
 
 /* The changes of a batch that may end flows, laid out so that asking about one flow does not depend
  * on how many there are. */

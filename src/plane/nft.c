@@ -285,11 +285,40 @@ static int put_moves(struct nft_batch *b, const struct plane_batch *batch)
 	return err;
 }
 
+/* Whatever becomes of live flows, what was asked for is in force. */
+static void report_ended(int err, size_t ended)
+{
+	if (err < 0)
+		log_warning("nft: some live flows could not be ended: %s", strerror(-err));
+	if (ended)
+		log_debug("nft: %zu live flows ended", ended);
+}
+
+static void end_changed(struct nft_plane *p, const struct plane_batch *batch)
+{
+	size_t ended = 0;
+	int err = conntrack_end_changed(p->conntrack, &p->site, batch->changes, batch->n_changes,
+					&ended);
+
+	report_ended(err, ended);
+	err = conntrack_end_stranded(p->conntrack, &p->site, batch->changes, batch->n_changes,
+				     &ended);
+	report_ended(err, ended);
+}
+
+/* `was` is NULL where the ruleset came or changed as a whole. */
+static void follow(struct nft_plane *p, const struct site *was, const struct site *is)
+{
+	size_t ended = 0;
+	int err = conntrack_follow(p->conntrack, was, is, &ended);
+
+	report_ended(err, ended);
+}
+
 static int nft_apply(struct plane *plane, const struct plane_batch *batch, struct fault *f)
 {
 	struct nft_plane *p = nft_of(plane);
 	struct nft_batch b;
-	size_t ended = 0;
 	int err;
 
 	nft_batch_begin(&b, &p->link);
@@ -303,11 +332,7 @@ static int nft_apply(struct plane *plane, const struct plane_batch *batch, struc
 	err = commit(p, &b, f);
 	if (err && err != -ESTALE)
 		return err;
-	if (conntrack_end_changed(p->conntrack, &p->site, batch->changes, batch->n_changes,
-				  &ended) < 0)
-		log_warning("nft: some live flows of changed mappings could not be ended");
-	if (ended)
-		log_debug("nft: %zu live flows ended", ended);
+	end_changed(p, batch);
 	return err;
 }
 
@@ -354,6 +379,8 @@ static int nft_set_site(struct plane *plane, const struct site *site, struct fau
 		site_free(&copy);
 		return err;
 	}
+	if (p->in_force)
+		follow(p, &p->site, &copy);
 	site_free(&p->site);
 	p->site = copy;
 	return err;
@@ -407,6 +434,9 @@ static int nft_reconcile_plane(struct plane *plane, const struct mapping_table *
 	for (int tries = 0; err == -ESTALE && tries < 5; tries++)
 		err = reconcile_once(p, wanted, ret, f);
 	if (err == 0) {
+		/* At the start the rules are put in force anew, come what may. */
+		if (ret->added || (rules && p->in_force))
+			follow(p, NULL, &p->site);
 		p->in_force = true;
 		ret->rules = rules;
 	}
