@@ -612,8 +612,9 @@ def test_full_disk(portwright, words):
 # Completion -----------------------------------------------------------------------------------
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "portwright.bash-completion"
+PACKAGE = "/usr/share/bash-completion/bash_completion"  # loads it, where it is installed
 COMPLETE = r"""
-source /usr/share/bash-completion/bash_completion
+[[ -n $3 ]] && source "$3"
 source "$1"
 compopt() { :; }
 COMP_LINE=$2 COMP_POINT=${#2} COMP_TYPE=9
@@ -625,17 +626,18 @@ printf '%s\n' "${COMPREPLY[@]}"
 """
 
 
-def complete(portwright, line):
+def complete(portwright, line, package=""):
     environment = {**portwright.environment, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
-    result = subprocess.run(["bash", "-c", COMPLETE, "bash", str(SCRIPT), line], env=environment,
-                            capture_output=True, text=True, check=False, timeout=30)
+    result = subprocess.run(["bash", "-c", COMPLETE, "bash", str(SCRIPT), line, package],
+                            env=environment, capture_output=True, text=True, check=False, timeout=30)
     assert result.stderr == ""
     return result.stdout.split()
 
 
-@pytest.mark.skipif(not os.path.exists("/usr/share/bash-completion/bash_completion"),
-                    reason="bash-completion is not installed")
-def test_completion(portwright):
+@pytest.mark.parametrize("package", ["", pytest.param(PACKAGE, marks=pytest.mark.skipif(
+    not os.path.exists(PACKAGE), reason="bash-completion is not installed"))],
+                         ids=["alone", "bash-completion"])
+def test_completion(portwright, package):
     portwright.ok("add", "8888", f"{CAMERA}:80")
     portwright.ok("add", "203.0.113.7:443", f"{CAMERA}:443")
     for line, words in {
@@ -653,4 +655,4 @@ def test_completion(portwright):
             f"portwright import {SCRIPT.parent}/portwright.bash": [str(SCRIPT)],
             "portwright --socket /nonexistent show ": [], "portwright add ": [],
     }.items():
-        assert complete(portwright, line) == words, line
+        assert complete(portwright, line, package) == words, line
