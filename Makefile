@@ -36,7 +36,11 @@ fuzz:
 	@scripts/install-dependencies build test
 	@scripts/fuzz $(FUZZ_SECONDS)
 
+# Whoever names PREFIX here means it, even where the build folder was made with another one.
 install: all
+ifneq ($(origin PREFIX),file)
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+endif
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
