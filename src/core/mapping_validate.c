@@ -213,9 +213,10 @@ static int check_remote_hosts(const struct mapping_spec *s, const struct site *s
 	return 0;
 }
 
-static int check_limit(uint32_t limit, const char *field, struct port_range internal,
+static int check_limit(uint32_t limit, const char *field, const struct mapping_spec *s,
 		       struct fault *f)
 {
+	struct port_range asked = s->external.first ? s->external : s->internal; /* unless auto */
 	char ports[PORT_RANGE_TEXT_MAX];
 
 	if (limit > MAPPING_LIMIT_MAX)
@@ -223,19 +224,19 @@ static int check_limit(uint32_t limit, const char *field, struct port_range inte
 				     "%u is too much; expected 1 to %d, or null for no limit",
 				     limit, MAPPING_LIMIT_MAX);
 	/* the kernel counts by port, so a range would get the limit once for each of its ports */
-	if (limit && port_range_width(internal) > 1)
+	if (limit && port_range_width(s->internal) > 1)
 		return fault_invalid(f, field,
 				     "%u was given for the range %s; "
 				     "a limit is possible for a single port only",
-				     limit, format_port_range(internal, ports));
+				     limit, format_port_range(asked, ports));
 	return 0;
 }
 
 static int check_limits(const struct mapping_spec *s, const struct site *site, struct fault *f)
 {
-	int r = check_limit(s->max_connections, "max_connections", s->internal, f);
+	int r = check_limit(s->max_connections, "max_connections", s, f);
 
-	return r < 0 ? r : check_limit(s->rate, "rate", s->internal, f);
+	return r < 0 ? r : check_limit(s->rate, "rate", s, f);
 }
 
 static int check_deadline(const struct mapping_spec *s, const struct site *site, struct fault *f)

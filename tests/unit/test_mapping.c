@@ -464,7 +464,7 @@ static const struct spoilt spoilt[] = {
 	{ many_connections, false, "max_connections",
 	  "max_connections: 1000001 is too much; expected 1 to 1000000, or null for no limit" },
 	{ range_connections, false, "max_connections",
-	  "max_connections: 5 was given for the range 9000-9003; "
+	  "max_connections: 5 was given for the range 8000-8003; "
 	  "a limit is possible for a single port only" },
 	{ range_rate, false, "rate",
 	  "rate: 5 was given for the range 9000-9003; a limit is possible for a single port only" },
