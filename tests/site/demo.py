@@ -27,6 +27,7 @@ from namespaces import (CAMERA, ELSEWHERE, GATEWAY, LAPTOP, NVR, OUTSIDE, SERVER
                         build_standard)
 
 FRAMES = 30
+LAN_GATEWAY = "192.168.69.1" # the gateway, as the camera sees it
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 PICTURE = f"""
@@ -151,9 +152,10 @@ class Prover:
 
 def start_devices(site, screen):
     hosts, directory = site.hosts, site.directory
-    with screen.step("the camera: H.264 and A-law over RTSP on 554, a page on 80"):
+    with screen.step("the camera: H.264 and A-law over RTSP on 554, pages on 80 and 8080"):
         start_camera(hosts["camera"], directory, CAMERA, 554, "Front door")
         start_nginx(hosts["camera"], directory, CAMERA, 80, "Front door")
+        start_nginx(hosts["camera"], directory, CAMERA, 8080, "Settings")
     with screen.step("the recorder: a page on 80, one a channel on 9000-9003"):
         start_nginx(hosts["nvr"], directory, NVR, 80, "Recorder")
         for channel in range(4):
@@ -201,6 +203,17 @@ def prove(prover):
     prover.silence("tcp/80, the internal port", "outside", f"{public}:80/")
     prover.silence("the camera's private address", "outside", f"http://{CAMERA}/")
     prover.silence("the recorder's private address", "outside", f"http://{NVR}/")
+
+
+def prove_devices(prover):
+    """The camera maps itself, as one whose page says "Enable port mapping: manual" does."""
+    asked = prover.site.hosts["camera"].run("natpmpc", "-g", LAN_GATEWAY, "-a", 8181, 8080, "tcp",
+                                            3600, check=False).stdout
+    granted = re.search(r"Mapped public port (\d+) .* life?time (\d+)", asked)
+    seen = f"tcp/{granted[1]} for {granted[2]} s" if granted else asked.strip() or "no answer"
+    prover.note("the camera asks by NAT-PMP", "camera", "tcp/8181 for 3600 s", seen,
+                seen == "tcp/8181 for 3600 s")
+    prover.page("tcp/8181 is the page it mapped", "outside", f"http://{GATEWAY}:8181/", "Settings")
 
 
 def show(daemon):
@@ -253,6 +266,7 @@ def run_demo(once, screen):
             screen.heading("Proofs")
             prover = Prover(site, screen)
             prove(prover)
+            prove_devices(prover)
             screen.heading("What the gateway says")
             show(daemon)
             screen.heading("Table of proofs")
