@@ -13,6 +13,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum link_role { LINK_OTHER, LINK_UPLINK, LINK_LAN };
 
@@ -46,6 +47,12 @@ struct site {
 	struct service_port *services;
 	size_t n_services;
 	bool firewall, hairpin;
+};
+
+/* What the uplinks carried together, since each came up. */
+struct site_traffic {
+	uint64_t bytes_sent, bytes_received, packets_sent, packets_received;
+	uint64_t bits_per_second; /* what they could carry; 0: they do not say */
 };
 
 void site_free(struct site *s); /* empties it; the struct stays the caller's */
