@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/forwarding.h"
 #include "daemon/health.h"
+#include "plane/link_traffic.h"
 #include "plane/listeners.h"
 #include "plane/memory.h"
 #include "plane/nft.h"
@@ -15,6 +16,7 @@
 #include "plane/uplink.h"
 #include "store/sqlite.h"
 #include "wire/pcp.h"
+#include "wire/ssdp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -41,6 +43,11 @@ static bool serves_port_control(const struct config *c)
 	return c->port_control.enabled && plane_is_the_kernels(c);
 }
 
+static bool serves_igd(const struct config *c)
+{
+	return c->igd.enabled && plane_is_the_kernels(c);
+}
+
 static int open_store(const struct config *c, struct store **ret, struct fault *f)
 {
 	char boot_id[BOOT_ID_MAX];
@@ -51,7 +58,7 @@ static int open_store(const struct config *c, struct store **ret, struct fault *
 	return sqlite_store_open(c->gateway.state_dir, boot_id, ret, f);
 }
 
-#define OWN_SERVICES_MAX 1
+#define OWN_SERVICES_MAX 3
 
 /* What the uplink is told; it borrows from both arguments. */
 struct uplink_words {
@@ -61,25 +68,33 @@ struct uplink_words {
 };
 
 /* The gateway's services that the administrator named, and our own, which no uplink reaches. */
-static void list_services(const struct config *c, struct uplink_words *words)
+static void list_services(const struct config *c, uint16_t igd_port, struct uplink_words *words)
 {
 	const struct config_services *named = &c->gateway.gateway_ports;
+	const struct {
+		bool served;
+		struct service_port service;
+	} own[OWN_SERVICES_MAX] = {
+		{ serves_port_control(c), { PROTOCOL_UDP, PCP_PORT, .lan_only = true } },
+		{ serves_igd(c), { PROTOCOL_UDP, SSDP_PORT, .lan_only = true } },
+		{ serves_igd(c) && igd_port, { PROTOCOL_TCP, igd_port, .lan_only = true } },
+	};
 
 	memcpy(words->services, named->at, named->n * sizeof(named->at[0]));
 	words->n_services = named->n;
-	if (serves_port_control(c))
-		words->services[words->n_services++] = (struct service_port){
-			.protocols = PROTOCOL_UDP, .port = PCP_PORT, .lan_only = true
-		};
+	for (size_t i = 0; i < OWN_SERVICES_MAX; i++)
+		if (own[i].served)
+			words->services[words->n_services++] = own[i].service;
 }
 
-static struct uplink_config uplink_config(const struct config *c, struct uplink_words *words)
+static struct uplink_config uplink_config(const struct config *c, uint16_t igd_port,
+					  struct uplink_words *words)
 {
 	for (size_t i = 0; i < c->gateway.uplink.n; i++)
 		words->uplinks[i] = c->gateway.uplink.names[i];
 	for (size_t i = 0; i < c->gateway.lan.n; i++)
 		words->lans[i] = c->gateway.lan.names[i];
-	list_services(c, words);
+	list_services(c, igd_port, words);
 	return (struct uplink_config){
 		.uplinks = words->uplinks,
 		.n_uplinks = c->gateway.uplink.n,
@@ -97,7 +112,7 @@ static struct uplink_config uplink_config(const struct config *c, struct uplink_
 int house_check(const struct config *config, struct fault *f)
 {
 	struct uplink_words words;
-	struct uplink_config uplink = uplink_config(config, &words);
+	struct uplink_config uplink = uplink_config(config, 0, &words);
 
 	return roles_check(&uplink, f);
 }
@@ -105,7 +120,7 @@ int house_check(const struct config *config, struct fault *f)
 static int open_uplink(const struct config *c, struct uplink **ret, struct fault *f)
 {
 	struct uplink_words words;
-	struct uplink_config config = uplink_config(c, &words);
+	struct uplink_config config = uplink_config(c, 0, &words);
 
 	return uplink_open(&config, ret, f);
 }
@@ -246,7 +261,7 @@ int house_reconfigure(struct house *h, const struct config *config, struct fault
 	int r;
 
 	keep_settled(&h->config, &next);
-	uplink = uplink_config(&next, &words);
+	uplink = uplink_config(&next, h->igd_port, &words);
 	r = uplink_reconfigure(h->uplink, &uplink);
 	if (r < 0)
 		return fault_set(f, FAULT_PLANE, "", "rtnetlink: %s", strerror(-r));
@@ -260,6 +275,30 @@ int house_reconfigure(struct house *h, const struct config *config, struct fault
 bool house_serves_port_control(const struct house *h)
 {
 	return serves_port_control(&h->config);
+}
+
+bool house_serves_igd(const struct house *h)
+{
+	return serves_igd(&h->config);
+}
+
+int house_set_igd_port(struct house *h, uint16_t port, struct fault *f)
+{
+	struct uplink_words words;
+	struct uplink_config uplink = uplink_config(&h->config, port, &words);
+	int r = uplink_reconfigure(h->uplink, &uplink);
+
+	if (r < 0)
+		return fault_set(f, FAULT_PLANE, "", "rtnetlink: %s", strerror(-r));
+	h->igd_port = port;
+	if (r > 0)
+		h->site_due = true;
+	return 0;
+}
+
+int house_traffic(const struct house *h, struct site_traffic *ret)
+{
+	return link_traffic_read(gateway_site(h->gateway), ret);
 }
 
 void house_problems(const struct house *h, void (*say)(void *arg, const char *text), void *arg)

@@ -21,7 +21,8 @@ struct house {
 	struct uplink *uplink;
 	struct occupancy *occupancy;
 	struct gateway *gateway;
-	bool site_due; /* the plane has not yet followed the latest site */
+	bool site_due;	   /* the plane has not yet followed the latest site */
+	uint16_t igd_port; /* where devices are served by UPnP; 0: nowhere so far */
 };
 
 /* What config.c cannot see of a configuration: whether the rooms could live with it. */
@@ -42,8 +43,14 @@ int house_follow(struct house *h, struct fault *f);
  * needs a restart. */
 int house_reconfigure(struct house *h, const struct config *config, struct fault *f);
 
-/* Are devices to map themselves by NAT-PMP and PCP? */
+/* Are devices to map themselves by NAT-PMP and PCP? By UPnP? */
 bool house_serves_port_control(const struct house *h);
+bool house_serves_igd(const struct house *h);
+/* UPnP is served at this TCP port from now on, which is to be out of the uplinks' reach:
+ * house_follow() when there is time. 0, or a negative errno with *f. */
+int house_set_igd_port(struct house *h, uint16_t port, struct fault *f);
+/* What the uplinks carried. 0 or a negative errno. */
+int house_traffic(const struct house *h, struct site_traffic *ret);
 
 /* Calls `say` with each problem there is. */
 void house_problems(const struct house *h, void (*say)(void *arg, const char *text), void *arg);

@@ -68,7 +68,7 @@ struct config {
 		char socket[CONFIG_SOCKET_MAX];
 		struct config_endpoint listen; /* not in force yet */
 	} api;
-	struct { /* not in force yet */
+	struct {
 		bool enabled;
 		uint16_t http_port; /* 0: any free */
 		char friendly_name[CONFIG_FRIENDLY_MAX];

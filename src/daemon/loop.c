@@ -14,6 +14,7 @@
 #include "daemon/compose.h"
 #include "daemon/notify.h"
 #include "serve/api.h"
+#include "serve/igd.h"
 #include "serve/port5351.h"
 
 #include <errno.h>
@@ -32,6 +33,9 @@ struct daemon {
 	struct api *api;
 	struct http *http;
 	struct port5351 *port5351; /* NULL: not enabled */
+	struct igd *igd;	   /* likewise */
+	uint16_t igd_port;	   /* as it was configured when that was opened */
+	char igd_name[CONFIG_FRIENDLY_MAX];
 	const char *config_path;
 	int deadline_fd;
 	clock_ms deadline; /* what deadline_fd is set to; 0: off */
@@ -125,8 +129,62 @@ static void on_uplink_news(uv_poll_t *handle, int status, int events)
 	follow(&d->follow);
 }
 
-/* Devices are served as the configuration in force has it. */
-static int serve_devices(struct daemon *d, struct fault *f)
+static int read_traffic(void *arg, struct site_traffic *ret)
+{
+	const struct daemon *d = arg;
+
+	return house_traffic(&d->house, ret);
+}
+
+/* The plane hears of it when the gateway is not in the middle of something. */
+static void on_igd_port(void *arg, uint16_t port)
+{
+	struct daemon *d = arg;
+	struct fault f;
+
+	if (house_set_igd_port(&d->house, port, &f) < 0)
+		log_error("daemon: tcp/%u is not kept from uplinks by a rule: %s", port, f.text);
+	uv_timer_start(&d->follow, follow, 0, 0);
+}
+
+static int open_igd(struct daemon *d, struct fault *f)
+{
+	const struct config *c = &d->house.config;
+	const struct igd_config igd = {
+		.loop = &d->loop,
+		.gateway = d->house.gateway,
+		.store = d->house.store,
+		.friendly_name = c->igd.friendly_name,
+		.http_port = c->igd.http_port,
+		.traffic = read_traffic,
+		.port_changed = on_igd_port,
+		.arg = d,
+	};
+
+	d->igd_port = c->igd.http_port;
+	memcpy(d->igd_name, c->igd.friendly_name, sizeof(d->igd_name));
+	return igd_open(&igd, &d->igd, f);
+}
+
+static bool igd_is_current(const struct daemon *d)
+{
+	const struct config *c = &d->house.config;
+
+	return house_serves_igd(&d->house) && d->igd_port == c->igd.http_port &&
+	       !strcmp(d->igd_name, c->igd.friendly_name);
+}
+
+static int serve_igd(struct daemon *d, struct fault *f)
+{
+	if (d->igd && !igd_is_current(d)) {
+		gateway_turn(d->house.gateway); /* nobody waits for an answer */
+		igd_close(d->igd);
+		d->igd = NULL;
+	}
+	return d->igd || !house_serves_igd(&d->house) ? 0 : open_igd(d, f);
+}
+
+static int serve_port5351(struct daemon *d, struct fault *f)
 {
 	const struct config *c = &d->house.config;
 	const struct port5351_config port = {
@@ -145,6 +203,14 @@ static int serve_devices(struct daemon *d, struct fault *f)
 		return fault_set(f, FAULT_MEMORY, "", "out of memory");
 	}
 	return 0;
+}
+
+/* Devices are served as the configuration in force has it. */
+static int serve_devices(struct daemon *d, struct fault *f)
+{
+	int r = serve_port5351(d, f);
+
+	return r < 0 ? r : serve_igd(d, f);
 }
 
 static void reload(struct daemon *d)
@@ -185,6 +251,7 @@ static void say_problems(void *arg, api_say say, void *say_arg)
 
 	house_problems(&d->house, say, say_arg);
 	port5351_problems(d->port5351, say, say_arg);
+	igd_problems(d->igd, say, say_arg);
 }
 
 static int watch(struct daemon *d, uv_poll_t *poll, int fd, uv_poll_cb on_readable)
@@ -262,6 +329,7 @@ static void end(struct daemon *d)
 		gateway_turn(d->house.gateway);
 	http_close(d->http);
 	port5351_close(d->port5351);
+	igd_close(d->igd);
 	uv_walk(&d->loop, close_handle, NULL);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	api_free(d->api);
