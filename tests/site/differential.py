@@ -25,6 +25,7 @@ FIRST_BASE = 10000
 QUIET = 0.3
 DEADLINE = 10
 AT_ONCE = 48
+USUAL_LIFETIMES = (120, 86400)  # the least and the most that both grant
 
 
 @dataclasses.dataclass
@@ -51,7 +52,9 @@ class Case:
         return [step.message(self.base) for step in self.steps]
 
     def reader(self):
-        return Reader(self.base, [lifetime_of(request) for request in self.requests()])
+        asked = [lifetime_of(request) for request in self.requests()]
+        return Reader(self.base, [*asked, *USUAL_LIFETIMES],
+                      error_lifetimes="/error-lifetime/" in self.name)
 
 
 def lifetime_of(request):

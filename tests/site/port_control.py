@@ -7,7 +7,7 @@ describe() writes an answer as one line in which only what two conformant gatewa
 exact:
 - Port numbers of the asking case stand as B, B+1, ... (its block of ports); 0 as 0; any other as `another`.
 - A lifetime within SLACK seconds of one that was asked for stands as that one.
-- Epochs are left out.
+- Epochs are left out, and so are the lifetimes of errors, but for cases that are about them.
 No answer at all is `nothing`.
 """
 import ipaddress
@@ -107,8 +107,9 @@ def port_set(size, first_internal, parity=False):
 class Reader:
     """Describes the answers of one case."""
 
-    def __init__(self, base, lifetimes=()):
+    def __init__(self, base, lifetimes=(), error_lifetimes=False):
         self.base = base
+        self.error_lifetimes = error_lifetimes
         self.lifetimes = sorted(set(lifetimes), reverse=True)
 
     def port(self, number):
@@ -130,7 +131,8 @@ class Reader:
             return "nothing"
         if len(answer) < 4:
             return f"octets={len(answer)}"
-        return self._natpmp(answer) if answer[0] == 0 else self._pcp(answer, request)
+        is_pcp = answer[0] or (request[:1] != b"\0" and len(answer) >= 24)
+        return self._pcp(answer, request) if is_pcp else self._natpmp(answer)
 
     def _natpmp(self, answer):
         opcode, result = struct.unpack_from("!BH", answer, 1)
@@ -148,10 +150,11 @@ class Reader:
         if len(answer) < 24 or len(answer) % 4:
             return f"pcp malformed octets={len(answer)}"
         version, opcode, _, result, lifetime = struct.unpack_from("!BBBBI", answer)
-        words = ["pcp", name_of(PCP_RESULTS, result), f"opcode={opcode & 0x7f}",
-                 f"lifetime={self.lifetime(lifetime)}"]
+        words = ["pcp", name_of(PCP_RESULTS, result), f"opcode={opcode & 0x7f}"]
         if version != 2:
             words.insert(1, f"version={version}")
+        if not result or self.error_lifetimes:
+            words.append(f"lifetime={self.lifetime(lifetime)}")
         if not opcode & 0x80:
             words.append("request")
         if result:
@@ -168,7 +171,7 @@ class Reader:
         copied = request[24:1100] + b"\0" * (-len(request[24:1100]) % 4)
         if answer[24:] == copied:
             return "copied"
-        return "bare" if len(answer) == 24 else f"octets={len(answer)}"
+        return "altered" if len(answer) - 24 == len(copied) else f"octets={len(answer)}"
 
     def _mapping(self, opcode, answer, request):
         size = 60 if opcode == MAP else 80
