@@ -27,6 +27,7 @@
 #define TIMEOUT_MIN_S	       60
 #define TIMEOUT_MAX_S	       1800
 #define GATHER_MS	       100
+#define FIRST_EVENT_MS	       100
 #define SWEEP_MS	       10000 /* how often subscriptions that ran out are looked for */
 #define FAILURES_MAX	       3
 #define EVENTED_MAX	       16
@@ -49,6 +50,7 @@ struct subscription {
 	struct gena_target target;
 	char path[CALLBACK_PATH_MAX + 1];
 	clock_ms expires;
+	clock_ms begins; /* no event before that */
 	uint32_t sequence;
 	uint32_t due; /* variables, a bit each, by index in gena->evented */
 	unsigned failures;
@@ -205,11 +207,26 @@ static void send_event(struct subscription *s)
 		s->delivery = NULL;
 }
 
+static void on_gathered(uv_timer_t *timer);
+
+static void look_in(struct gena *g, clock_ms ms)
+{
+	if (!uv_is_active((uv_handle_t *)&g->gather))
+		uv_timer_start(&g->gather, on_gathered, (uint64_t)ms, 0);
+}
+
 static void send_due(struct gena *g)
 {
-	for (struct subscription *s = g->subscriptions; s; s = s->next)
-		if (s->due && !s->delivery)
+	clock_ms now = clock_now();
+
+	for (struct subscription *s = g->subscriptions; s; s = s->next) {
+		if (!s->due || s->delivery)
+			continue;
+		if (s->begins <= now)
 			send_event(s);
+		else
+			look_in(g, s->begins - now);
+	}
 }
 
 /* Reads a variable anew; true where it is another one. */
@@ -252,8 +269,8 @@ static void on_gathered(uv_timer_t *timer)
 
 void gena_look(struct gena *g)
 {
-	if (g->subscriptions && !uv_is_active((uv_handle_t *)&g->gather))
-		uv_timer_start(&g->gather, on_gathered, GATHER_MS, 0);
+	if (g->subscriptions)
+		look_in(g, GATHER_MS);
 }
 
 /*
@@ -366,7 +383,10 @@ static void subscribe(struct gena *g, const struct igd_service *service, unsigne
 	s->due = variables_of(g, service, s->version_bit);
 	start_lease(s, seconds);
 	answer_subscribed(r, s, seconds);
-	uv_timer_start(&g->gather, on_gathered, 0, 0); /* the first event, behind the answer */
+	/* The first event comes behind the answer (4.1.2), and by another connection: GUPnP drops
+	 * one that it reads before it knows the subscription's name. */
+	s->begins = clock_now() + FIRST_EVENT_MS;
+	look_in(g, FIRST_EVENT_MS);
 }
 
 /* The subscription that SID names, if it is this client's; NULL: the request was refused. */
