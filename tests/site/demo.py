@@ -215,6 +215,15 @@ def prove_devices(prover):
                 seen == "tcp/8181 for 3600 s")
     prover.page("tcp/8181 is the page it mapped", "outside", f"http://{GATEWAY}:8181/", "Settings")
 
+    # -i: the demo's public addresses are the documentation's, which upnpc takes for no connection.
+    asked = prover.site.hosts["camera"].run("upnpc", "-i", "-a", CAMERA, 8080, 8282, "tcp", 3600,
+                                            check=False).stdout
+    granted = re.search(r"external \S+:(\d+) TCP is redirected to \S+ \S+ \(duration=(\d+)\)", asked)
+    seen = f"tcp/{granted[1]} for {granted[2]} s" if granted else "no mapping"
+    prover.note("the camera asks by UPnP", "camera", "tcp/8282 for 3600 s", seen,
+                seen == "tcp/8282 for 3600 s")
+    prover.page("tcp/8282 is the page it mapped", "outside", f"http://{GATEWAY}:8282/", "Settings")
+
 
 def show(daemon):
     """The command's own screen, with its colours where this is a terminal."""
