@@ -141,6 +141,23 @@ static bool keeps_port(const struct request *r, struct mapping_spec *s, const st
 	return true;
 }
 
+/* The same port of the other protocol, where NAT-PMP reserves this one for another client (RFC
+ * 6886, 3.3). A port that is found by searching never has one. */
+static const struct mapping *find_companion(const struct request *r, const struct mapping_spec *s)
+{
+	struct mapping_spec companion = *s;
+	const struct mapping *other;
+
+	if (!permit_is_device(r) || s->protocols == PROTOCOL_BOTH || mapping_is_pinhole(s))
+		return NULL;
+	companion.protocols = PROTOCOL_BOTH - s->protocols;
+	other = mapping_table_conflict(r->g->table, &companion, 0);
+	if (!other || other->spec.origin != ORIGIN_NATPMP ||
+	    addr_eq(&other->spec.internal_client, &s->internal_client))
+		return NULL;
+	return other;
+}
+
 static int settle_external(const struct request *r, struct mapping_spec *s,
 			   const struct mapping *before, struct fault *f)
 {
@@ -159,6 +176,9 @@ static int settle_external(const struct request *r, struct mapping_spec *s,
 		return refuse_conflict(r, s, except, other, f);
 	if (before && covers_external(&before->spec, s))
 		return 0;
+	other = find_companion(r, s);
+	if (other)
+		return refuse_conflict(r, s, except, other, f);
 	return check_occupancy(r, s, except, f);
 }
 

@@ -196,6 +196,34 @@ static void test_suggested_port_taken(void **state)
 	assert_int_equal(count_mappings(d), 2);
 }
 
+/* RFC 6886, 3.3: not even to whoever insists. */
+static void test_companion_of_natpmp(void **state)
+{
+	struct devices *d = *state;
+	const struct caller natpmp = { .owner = NVR,
+				       .origin = ORIGIN_NATPMP,
+				       .addr = address(NVR) };
+	struct gateway_operation o = op_add(8080, 80);
+	struct pcp_request r = map_of(CAMERA, 80);
+	struct outcome told = { .f = &d->f };
+
+	o.spec.internal_client = natpmp.addr;
+	gateway_submit(d->f.g, &natpmp, &o, 1, note_done, &told);
+	r.mapping.protocol = UDP;
+	r.mapping.external_port = 8080;
+	r.options.prefer_failure = true;
+	assert_refused(ask(d, CAMERA, r), PCP_CANNOT_PROVIDE_EXTERNAL);
+	r.client = address(NVR);
+	assert_mapped(ask(d, NVR, r), 8080, 3600);
+	/* the operator may */
+	r.lifetime = 0;
+	r.options.prefer_failure = false;
+	ask(d, NVR, r);
+	o = op_add(8080, 80);
+	o.spec.protocols = PROTOCOL_UDP;
+	run_ok(&d->f, o);
+}
+
 /* A hint never does harm, and insisting on it is refused. */
 static void test_suggestions_that_cannot_be(void **state)
 {
@@ -1104,6 +1132,7 @@ int main(void)
 		TEST(test_renew),
 		TEST(test_lifetimes),
 		TEST(test_suggested_port_taken),
+		TEST(test_companion_of_natpmp),
 		TEST(test_suggestions_that_cannot_be),
 		TEST(test_protocols_and_wildcards),
 		TEST(test_another_nonce),
