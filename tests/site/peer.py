@@ -76,6 +76,12 @@ def version():
     return found[1] if found else None
 
 
+def cut_off(site):
+    """The gateway knows no way to the world: names it looks up, as miniupnpd does with any client
+    that is not an address, are unknown at once."""
+    site.hosts["gateway"].ip("route", "delete", "default")
+
+
 def readdress(site):
     """The gateway of a standard site faces the world as PUBLIC."""
     gateway, outside = site.hosts["gateway"], site.hosts["outside"]
@@ -134,7 +140,12 @@ class Miniupnpd:
         return self.host.run("ss", "-Hlnu", "sport", "=", ":5351").stdout
 
     def runs(self):
-        return pathlib.Path(f"/proc/{self.pid}").exists()
+        """Does it still? It is nobody's child here, so it may stay a zombie."""
+        try:
+            status = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return False
+        return status.rpartition(")")[2].split()[0] not in "ZX"
 
     def stop(self):
         if self.pid is None:
