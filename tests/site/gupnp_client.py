@@ -5,6 +5,7 @@ gupnp_client: GNOME's control point libraries (gssdp, gupnp, gupnp-igd), as they
 site. Orders come on standard input and news go to standard output, a JSON object a line:
 
     {"do": "find", "target": TYPE}                          -> {"found": TYPE, "services": [TYPE, ...]}
+                                                               and {"lost": TYPE} when it says goodbye
     {"do": "call", "service": TYPE, "action": NAME,
      "in": {NAME: text}, "out": [NAME, ...]}                -> {"returned": {NAME: text}} | {"fault": code}
     {"do": "subscribe", "service": TYPE, "variables": {NAME: "text"|"number"}}
@@ -22,7 +23,7 @@ import sys
 import gi
 
 gi.require_version("GUPnP", "1.6")
-gi.require_version("GUPnPIgd", "1.0")
+gi.require_version("GUPnPIgd", max(gi.Repository.get_default().enumerate_versions("GUPnPIgd")))
 # pylint: disable-next=wrong-import-position
 from gi.repository import GLib, GObject, GUPnP, GUPnPIgd  # noqa: E402
 
@@ -49,6 +50,8 @@ class Client:
     def do_find(self, target):
         point = GUPnP.ControlPoint.new(self.context, target)
         point.connect("device-proxy-available", self._device_found)
+        point.connect("device-proxy-unavailable", lambda _, device: say(
+            lost=device.get_device_type()))
         point.set_active(True)
         self.points.append(point)
 
