@@ -197,7 +197,7 @@ def test_another_program_on_the_port(site, make_daemon):
     site.gateway.ip("address", "add", "192.168.69.9/24", "dev", "lan0")  # news of the site
     try:
         with Requester(site.camera) as camera:
-            wait_until("an answer", lambda: not camera.is_ignored(natpmp_address()))
+            wait_until("an answer", lambda: camera.is_answered(natpmp_address()))
         with daemon.api() as api:
             assert api.ask("GET", "/api/v1/status")[1]["problems"] == []
     finally:
@@ -262,7 +262,7 @@ def test_answers_come_from_where_was_asked(site, daemon):
     site.gateway.ip("address", "add", "192.168.69.2/24", "dev", "lan0")
     try:
         with Requester(site.camera, "192.168.69.2") as camera:
-            wait_until("an answer", lambda: not camera.is_ignored(natpmp_address()))
+            wait_until("an answer", lambda: camera.is_answered(natpmp_address()))
     finally:
         site.gateway.ip("address", "delete", "192.168.69.2/24", "dev", "lan0")
 

@@ -132,8 +132,15 @@ class Requester:
         return read(answer)
 
     def is_ignored(self, octets):
+        """Is there nothing, not even an error?"""
         self.send(octets)
         return self.hear() is None
+
+    def is_answered(self, octets):
+        """For waiting until it is: an error is none."""
+        with contextlib.suppress(OSError):
+            return not self.is_ignored(octets)
+        return False
 
 
 def forge(host, octets, source, destination=LAN_GATEWAY, source_port=40000, link=None):
