@@ -51,9 +51,11 @@ static bool remove_mapping(struct igd_listing *l, uint32_t id)
 
 	while (end < l->n && l->at[end].mapping->id == id)
 		mapping_unref(l->at[end++].mapping);
+	if (end == first)
+		return false; /* and l->at may be NULL, which memmove() does not take */
 	memmove(l->at + first, l->at + end, (l->n - end) * sizeof(*l->at));
 	l->n -= end - first;
-	return end > first;
+	return true;
 }
 
 static int reserve(struct igd_listing *l, size_t more)
