@@ -259,7 +259,9 @@ static int read_body(struct igd_connection *c)
 	return c->body == c->body_length ? READ_WHOLE : READ_AGAIN;
 }
 
-/* The client waits to be told that its body is wanted (RFC 9110, 10.1.1). */
+/* The client waits to be told that its body is wanted (RFC 9110, 10.1.1). Asked once, of a head
+ * that was just read: when more of the body comes the buffer moves, and what points into it is
+ * void. */
 static int answer_expectation(struct igd_connection *c)
 {
 	static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -267,11 +269,10 @@ static int answer_expectation(struct igd_connection *c)
 	struct slice value;
 	int r = http_find_field(&c->request.head, "expect", &value);
 
-	if (r == -ENOENT || c->continued || !c->request.head.minor)
+	if (r == -ENOENT || !c->request.head.minor)
 		return READ_AGAIN;
 	if (r < 0 || !slice_eq_nocase(value, "100-continue"))
 		return 417;
-	c->continued = true;
 	/* A socket that does not take 25 bytes belongs to a client that will not wait for them. */
 	uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
 	return READ_AGAIN;
@@ -279,16 +280,17 @@ static int answer_expectation(struct igd_connection *c)
 
 static int read_request(struct igd_connection *c)
 {
+	bool begins = !c->head;
 	int r = READ_WHOLE;
 
-	if (!c->head) {
+	if (begins) {
 		r = read_head(c);
 		if (r != READ_WHOLE)
 			return r;
 	}
 	r = read_body(c);
 	if (r == READ_AGAIN)
-		return answer_expectation(c);
+		return begins ? answer_expectation(c) : READ_AGAIN;
 	if (r != READ_WHOLE)
 		return r;
 	/* Now that the buffer moves no more. */
@@ -365,7 +367,7 @@ static void next_request(struct igd_connection *c)
 	memmove(c->in, c->in + used, c->len - used);
 	c->len -= used;
 	c->head = c->body = 0;
-	c->continued = c->whole = false;
+	c->whole = false;
 	c->request.head = (struct http_head){ 0 };
 	set_state(c, CONNECTION_IDLE, IDLE_MS);
 	begin_reading(c);

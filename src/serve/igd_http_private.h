@@ -28,11 +28,10 @@ struct igd_connection {
 	enum igd_connection_state state;
 	clock_ms deadline; /* 0: none */
 	bool keep_alive;
-	bool continued; /* 100 (Continue) was sent */
-	bool whole;	/* the request was read to its end */
-	bool serving;	/* the service owes an answer, whatever the state */
-	bool released;	/* libuv has let go of it */
-	bool looping;	/* requests are being taken from the buffer further up the stack */
+	bool whole;    /* the request was read to its end */
+	bool serving;  /* the service owes an answer, whatever the state */
+	bool released; /* libuv has let go of it */
+	bool looping;  /* requests are being taken from the buffer further up the stack */
 
 	/* What was read: a head, as much of its body as is here, and what lies behind. */
 	char *in;
