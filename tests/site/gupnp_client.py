@@ -24,7 +24,6 @@ import gi
 
 gi.require_version("GUPnP", "1.6")
 gi.require_version("GUPnPIgd", max(gi.Repository.get_default().enumerate_versions("GUPnPIgd")))
-# pylint: disable-next=wrong-import-position
 from gi.repository import GLib, GObject, GUPnP, GUPnPIgd  # noqa: E402
 
 TYPES = {"text": GObject.TYPE_STRING, "number": GObject.TYPE_UINT}
