@@ -76,6 +76,7 @@ struct config {
 	struct {
 		bool enabled;
 		bool third_party, peer; /* PCP's THIRD_PARTY and PEER are permitted */
+		uint32_t min_lifetime;	/* seconds, by PCP */
 	} port_control;
 	struct policy policy;
 };

@@ -192,6 +192,7 @@ static int serve_port5351(struct daemon *d, struct fault *f)
 		.third_party = c->port_control.third_party,
 		.peer = c->port_control.peer,
 		.port_set_max = c->policy.max_mappings_per_client,
+		.lifetime_min = c->port_control.min_lifetime,
 	};
 
 	if (!house_serves_port_control(&d->house)) {

@@ -109,23 +109,38 @@ static bool was_certain(const struct pcp_request *r)
 	return r->opcode == PCP_PEER ? r->mapping.external_port : r->options.prefer_failure;
 }
 
+/* 7.4: of MAP only where it insisted. */
+static enum pcp_result result_of_conflict(const struct pcp_request *r)
+{
+	if (r->opcode == PCP_PEER || r->options.prefer_failure)
+		return PCP_CANNOT_PROVIDE_EXTERNAL;
+	/* a filter may admit whom another mapping on this port admits */
+	return r->options.n_filters ? PCP_EXCESSIVE_REMOTE_PEERS : PCP_NO_RESOURCES;
+}
+
+static enum pcp_result result_of_refusal(const struct pcp_request *r, const struct fault *f)
+{
+	if (!strcmp(f->field, "remote_hosts"))
+		return r->opcode == PCP_MAP ? PCP_MALFORMED_OPTION : PCP_MALFORMED_REQUEST;
+	if (!strcmp(f->field, "external_port") && was_certain(r))
+		return PCP_CANNOT_PROVIDE_EXTERNAL;
+	/* 13.1: whoever may not use the option */
+	if (f->kind == FAULT_FORBIDDEN && !strcmp(f->field, "internal_client") &&
+	    r->options.has_third_party)
+		return PCP_UNSUPP_OPTION;
+	return PCP_NOT_AUTHORIZED;
+}
+
 static enum pcp_result result_of(const struct pcp_request *r, const struct fault *f)
 {
-	bool about_port = !strcmp(f->field, "external_port");
-
 	switch (f->kind) {
 	case FAULT_INVALID:
 	case FAULT_FORBIDDEN:
-		if (!strcmp(f->field, "remote_hosts"))
-			return r->opcode == PCP_MAP ? PCP_MALFORMED_OPTION : PCP_MALFORMED_REQUEST;
-		return about_port && was_certain(r) ? PCP_CANNOT_PROVIDE_EXTERNAL
-						    : PCP_NOT_AUTHORIZED;
+		return result_of_refusal(r, f);
 	case FAULT_QUOTA:
 		return PCP_USER_EX_QUOTA;
 	case FAULT_CONFLICT:
-		/* a filter may also admit whom another mapping on this port admits */
-		return r->options.n_filters && !was_certain(r) ? PCP_EXCESSIVE_REMOTE_PEERS
-							       : PCP_CANNOT_PROVIDE_EXTERNAL;
+		return result_of_conflict(r);
 	case FAULT_EXHAUSTED:
 		return was_certain(r) ? PCP_CANNOT_PROVIDE_EXTERNAL : PCP_NO_RESOURCES;
 	default:
@@ -292,4 +307,5 @@ void pcp_configure(struct pcp *p, const struct pcp_config *config)
 	p->config.third_party = config->third_party;
 	p->config.peer = config->peer;
 	p->config.port_set_max = config->port_set_max;
+	p->config.lifetime_min = config->lifetime_min;
 }

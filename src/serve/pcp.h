@@ -16,6 +16,7 @@ struct pcp_config {
 	bool third_party;		  /* THIRD_PARTY is permitted (13.1) */
 	bool peer;			  /* PEER is (12) */
 	uint32_t port_set_max;		  /* no PORT_SET is wider */
+	uint32_t lifetime_min;		  /* seconds; no mapping's lifetime is shorter (15) */
 };
 
 int pcp_new(const struct pcp_config *config, struct pcp **ret); /* 0 or -ENOMEM */

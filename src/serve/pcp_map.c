@@ -23,9 +23,9 @@
 
 clock_ms pcp_deadline(const struct exchange *x)
 {
-	uint32_t lifetime = x->pcp_request.lifetime;
+	uint32_t asked = x->pcp_request.lifetime, least = x->pcp->config.lifetime_min;
 
-	return device_deadline(lifetime < PCP_LIFETIME_MIN ? PCP_LIFETIME_MIN : lifetime);
+	return device_deadline(asked < least ? least : asked);
 }
 
 struct mapping_spec pcp_new_spec(const struct exchange *x, uint32_t width)

@@ -16,8 +16,6 @@
 #include "serve/device.h"
 #include "serve/pcp.h"
 
-#define PCP_LIFETIME_MIN 120 /* seconds (15) */
-
 struct pcp_updates;
 
 struct pcp {

@@ -490,6 +490,7 @@ static struct pcp_config pcp_config(struct port5351 *p, const struct port5351_co
 		.third_party = config->third_party,
 		.peer = config->peer,
 		.port_set_max = config->port_set_max,
+		.lifetime_min = config->lifetime_min,
 	};
 }
 

@@ -21,6 +21,7 @@ struct port5351_config {
 	bool third_party;      /* PCP's THIRD_PARTY is permitted */
 	bool peer;	       /* PCP's PEER is */
 	uint32_t port_set_max; /* no PCP PORT_SET is wider */
+	uint32_t lifetime_min; /* seconds, by PCP */
 };
 
 /* Listens on the LANs there are and follows the gateway's site from then on. A link on which port

@@ -17,6 +17,17 @@ from port_control import CLIENT_PORT, PORT, readable
 
 LAN_GATEWAY, LAN_GATEWAY6 = "192.168.69.1", "2001:db8:69::1"
 SILENCE = 0.4
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
+
+
+def receive(sock):
+    """(octets, source, the second at which the kernel had it)"""
+    octets, control, _, source = sock.recvmsg(4096, 64)
+    for level, kind, value in control:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, nanoseconds = struct.unpack("@qq", value)
+            return octets, source, seconds + nanoseconds / 1e9
+    raise AssertionError("no timestamp")
 
 
 @dataclasses.dataclass
@@ -94,6 +105,7 @@ class Requester:
     def __init__(self, host, gateway=LAN_GATEWAY, source=None, port=PORT):
         family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
         self.socket = host.socket(family, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         if source:
             self.socket.bind((source, 0))
         with host.entered():  # a zone is the name of an interface
@@ -114,15 +126,21 @@ class Requester:
 
     def make_room(self):
         """For thousands of answers to wait in."""
-        self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)  # SO_RCVBUFFORCE
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
 
     def hear(self, timeout=SILENCE):
         """The next answer's octets; None when there is none."""
+        octets, _ = self.hear_at(timeout)
+        return octets
+
+    def hear_at(self, timeout=SILENCE):
+        """The same, and the second at which it came."""
         self.socket.settimeout(timeout)
         try:
-            return self.socket.recv(4096)
+            octets, _, when = receive(self.socket)
+            return octets, when
         except TimeoutError:
-            return None
+            return None, None
 
     def ask(self, octets, timeout=3):
         """The answer, read; an AssertionError when there is none."""
@@ -170,6 +188,7 @@ class Announcements:
         for each, address in ((self._v4, ("224.0.0.1", CLIENT_PORT)),
                               (self._v6, ("ff02::1", CLIENT_PORT, 0, index))):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            each.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             each.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode())
             each.bind(address)
 
@@ -190,10 +209,9 @@ class Announcements:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             for ready in select.select([self._v4, self._v6], [], [], left)[0]:
-                octets, source = ready.recvfrom(4096)
-                now = time.monotonic()
-                self._began = self._began or now
-                self.heard.append((now - self._began, source[0].partition("%")[0], source[1],
+                octets, source, when = receive(ready)
+                self._began = self._began or when
+                self.heard.append((when - self._began, source[0].partition("%")[0], source[1],
                                    read(octets)))
 
     def of(self, kind, source):

@@ -63,6 +63,9 @@ static void assert_defaults(const struct config *c)
 	assert_int_equal(c->igd.http_port, 0);
 	assert_string_equal(c->igd.friendly_name, "Portwright");
 	assert_true(c->port_control.enabled);
+	assert_false(c->port_control.third_party);
+	assert_true(c->port_control.peer);
+	assert_int_equal(c->port_control.min_lifetime, 120);
 	assert_int_equal(c->policy.min_external_port, 1024);
 	assert_int_equal(c->policy.max_mappings_per_client, 64);
 	assert_int_equal(c->policy.max_lifetime, 86400);
@@ -182,7 +185,8 @@ static void test_services_and_policy(void **state)
 
 	assert_int_equal(load("[api]\nsocket = /tmp/s\nlisten = [2001:db8::1]:443\n"
 			      "[igd]\nenabled = off\nhttp-port = 5000\nfriendly-name = Büro\n"
-			      "[port-control]\nenabled = off\n"
+			      "[port-control]\nenabled = off\nthird-party = on\npeer = off\n"
+			      "min-lifetime = 60\n"
 			      "[policy]\nmin-external-port = 1\nmax-mappings-per-client = 2\n"
 			      "max-lifetime = 3600\nown-address-only = off\n"
 			      "max-mappings = 3\nquarantine = on\n"
@@ -200,6 +204,9 @@ static void test_services_and_policy(void **state)
 	assert_int_equal(c.igd.http_port, 5000);
 	assert_string_equal(c.igd.friendly_name, "Büro");
 	assert_false(c.port_control.enabled);
+	assert_true(c.port_control.third_party);
+	assert_false(c.port_control.peer);
+	assert_int_equal(c.port_control.min_lifetime, 60);
 	assert_int_equal(c.policy.min_external_port, 1);
 	assert_int_equal(c.policy.max_mappings_per_client, 2);
 	assert_int_equal(c.policy.max_lifetime, 3600);
